@@ -1,1 +1,21 @@
-//! Not written yet.
+//! Certificate events as plain data: the canonical event, the dialects it arrives in, the
+//! signature it leaves with, and the rules of its delivery.
+//!
+//! Everything here is a pure function over values: no AWS type, no I/O, no clock. The caller
+//! passes the time and the randomness. Bad input is a value too ([`fault::Faults`]): all faults
+//! of a body at once, each with the JSON pointer of the place.
+
+#![forbid(unsafe_code)]
+
+pub mod api_key;
+pub mod dialect;
+pub mod event;
+pub mod event_type;
+pub mod fault;
+pub mod fields;
+pub mod id;
+pub mod idempotency;
+pub mod retry;
+pub mod signature;
+pub mod target;
+pub mod timestamp;

@@ -1,0 +1,168 @@
+//! Toolzz LXP: `{event: {name, slug, send_at}, data: {institution, user, course, school, certified}}`.
+//!
+//! Source: <https://docs.toolzz.dev/lxp-reference/webhooks/certification/>. Times have no zone:
+//! the organization's is assumed and said so. Dates, numbers and the certificate's type come in
+//! several writings, within one system; all are read. A certificate has no id of its own, so one
+//! is made from what identifies it: institution, user, course and the time of certification.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use crate::dialect::{Dialect, Draft, Hints, read_event_type, source};
+use crate::event::{
+    Activity, Credential, CredentialStatus, Facts, Issuer, Manager, NationalId, Recipient, School,
+};
+use crate::fields::Fields;
+use crate::timestamp;
+
+const EXPECTED_TIME: &str = "must be a date-time such as 2023-08-28 20:47:31";
+
+pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
+    let mut event = root.required_object("event");
+    let (native, event_type) = read_event_type(&mut event, "slug", Dialect::Toolzz)?;
+    let time = |text: &str| read_time(text, hints.time_zone);
+    let sent_at = event.required_timestamp_by("send_at", EXPECTED_TIME, time);
+
+    let mut facts = Facts::new(source(Dialect::Toolzz, native, Some(sent_at), hints));
+    facts.source.event_label = event.text("name");
+    facts.source.time_assumed = true;
+    let mut kept = serde_json::Map::new();
+    let mut data = root.required_object("data");
+
+    let mut institution = data.required_object("institution");
+    let institution_id = institution.required_identifier("id");
+    facts.issuer = Some(Issuer {
+        id: Some(institution_id.clone()),
+    });
+    institution.keep_rest("institution", &mut kept);
+
+    let mut user = data.required_object("user");
+    let user_id = user.required_identifier("id");
+    facts.recipient = Some(Recipient {
+        id: Some(user_id.clone()),
+        uuid: user.identifier("uuid"),
+        email: Some(user.required_text("email")),
+        name: Some(user.required_text("name")),
+        nickname: user.text("nickname"),
+        // Never checked by its digits, and empty for people from abroad.
+        national_id: (user.text("cpf").filter(|cpf| !cpf.trim().is_empty())).map(|value| {
+            NationalId {
+                kind: "cpf".to_owned(),
+                value,
+            }
+        }),
+        ..Recipient::default()
+    });
+    user.keep_rest("user", &mut kept);
+
+    let mut course = data.required_object("course");
+    let course_id = course.required_identifier("id");
+    let mut activity = Activity {
+        id: Some(course_id.clone()),
+        name: Some(course.required_text("name")),
+        workload: Some(course.required_identifier("workload")),
+        started_at: Some(course.required_timestamp_by("enrolled_at", EXPECTED_TIME, time)),
+        completed_at: Some(course.required_timestamp_by("concluded_at", EXPECTED_TIME, time)),
+        ..Activity::default()
+    };
+    course.keep_rest("course", &mut kept);
+
+    let mut school = data.required_object("school");
+    facts.school = Some(School {
+        id: Some(school.required_identifier("id")),
+        name: Some(school.required_text("name")),
+        managers: school
+            .objects("managers")
+            .into_iter()
+            .map(read_manager)
+            .collect(),
+    });
+    school.keep_rest("school", &mut kept);
+
+    // The table of the documentation heads it "Certificate", the example calls it `certified`.
+    let mut certified = match data.object("certified") {
+        Some(certified) => certified,
+        None => match data.object("certificate") {
+            Some(certificate) => certificate,
+            None => data.required_object("certified"),
+        },
+    };
+    let certified_at = certified.required_timestamp_by("certified_at", EXPECTED_TIME, time);
+    let kind_text = certified.text("type");
+    let kind = kind_text.as_deref().and_then(read_kind).map(str::to_owned);
+    if let (None, Some(unknown)) = (&kind, kind_text) {
+        kept.insert(
+            "certified".to_owned(),
+            serde_json::json!({ "type": unknown }),
+        );
+    }
+    // The rate that is required, not the one that was reached.
+    activity.pass_threshold = certified.number("approval_rate");
+    if let Some(certified) = Some(certified.rest()).filter(|rest| !rest.is_empty()) {
+        match kept
+            .get_mut("certified")
+            .and_then(serde_json::Value::as_object_mut)
+        {
+            Some(kept) => kept.extend(certified),
+            None => drop(kept.insert("certified".to_owned(), certified.into())),
+        }
+    }
+
+    facts.activity = Some(activity);
+    facts.credential = Some(Credential {
+        id: Some(format!(
+            "toolzz-{institution_id}-{user_id}-{course_id}-{}",
+            certified_at.as_second()
+        )),
+        kind,
+        status: Some(CredentialStatus::Valid),
+        issued_at: Some(certified_at),
+        ..Credential::default()
+    });
+
+    kept.extend(data.rest());
+    if !kept.is_empty() {
+        facts.ext.insert("data".to_owned(), kept.into());
+    }
+    event.keep_rest("event", &mut facts.ext);
+    facts.ext.extend(root.rest());
+    let natural_key = vec![
+        institution_id,
+        user_id,
+        course_id,
+        timestamp::canonical(certified_at),
+    ];
+    Some(Draft {
+        event_type,
+        timestamp: certified_at,
+        natural_key,
+        facts,
+    })
+}
+
+fn read_manager(mut manager: Fields<'_>) -> Manager {
+    Manager {
+        id: manager.identifier("manager_id"),
+        name: manager.text("manager_name"),
+    }
+}
+
+/// English or Portuguese, any case, with or without accents.
+fn read_kind(text: &str) -> Option<&'static str> {
+    match text.trim().to_lowercase().as_str() {
+        "participation" | "participação" | "participacao" => Some("participation"),
+        "achievement" | "aproveitamento" => Some("achievement"),
+        _ => None,
+    }
+}
+
+/// `yyyy-MM-dd HH:mm:ss` as in this event, `dd/MM/yyyy HH:mm:ss` as in its siblings, or RFC 3339.
+fn read_time(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    timestamp::parse_local(text, zone)
+        .or_else(|| {
+            let local = DateTime::strptime("%d/%m/%Y %H:%M:%S", text.trim()).ok()?;
+            zone.to_ambiguous_timestamp(local).compatible().ok()
+        })
+        .or_else(|| timestamp::parse(text))
+}

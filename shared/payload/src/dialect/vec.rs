@@ -1,0 +1,69 @@
+//! VEC.digital: one flat object, `event` starting with `certificate_application.`.
+//!
+//! Source: <https://docs-stg.vec.digital/guides/webhook-events/>. `webhook_id` is the id of VEC's
+//! endpoint, not of the event. `source` is absent when an application was rejected, which only a
+//! customer's can be. The event `approved` is the issue of the certificate.
+
+use crate::dialect::{Dialect, Draft, Hints, read_event_type, source};
+use crate::event::{Application, Credential, CredentialStatus, Facts, Failure, Recipient};
+use crate::event_type::EventType;
+use crate::fields::Fields;
+use crate::timestamp;
+
+pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
+    let (native, event_type) = read_event_type(&mut root, "event", Dialect::Vec)?;
+    let timestamp = root.required_timestamp("timestamp");
+    let uuid = root.required_identifier("uuid");
+
+    let mut application = Application {
+        id: Some(root.required_identifier("application_id")),
+        uuid: Some(uuid.clone()),
+        source: root.one_of("source", &["vault", "customer"]),
+        trigger: root.one_of(
+            "trigger_context",
+            &["single_upload", "bulk_upload", "customer_submission"],
+        ),
+    };
+    match event_type {
+        EventType::ApplicationRejected | EventType::ApplicationProcessing => {
+            application
+                .source
+                .get_or_insert_with(|| "customer".to_owned());
+        }
+        _ if application.source.is_none() => root.fault("source", "required"),
+        _ => {}
+    }
+    if event_type == EventType::ApplicationCreated && application.trigger.is_none() {
+        root.fault("trigger_context", "required");
+    }
+
+    let mut facts = Facts::new(source(Dialect::Vec, native.clone(), Some(timestamp), hints));
+    facts.credential = Some(Credential {
+        id: Some(uuid.clone()),
+        title: Some(root.required_text("certificate_title")),
+        status: (event_type == EventType::CredentialIssued).then_some(CredentialStatus::Valid),
+        ..Credential::default()
+    });
+    facts.recipient = Some(Recipient {
+        email: Some(root.required_text("applicant_email")),
+        ..Recipient::default()
+    });
+    facts.application = Some(application);
+    facts.failure = match event_type {
+        EventType::ApplicationRejected => Some(root.required_text("rejection_reason")),
+        EventType::ApplicationFailed => Some(root.required_text("error")),
+        _ => None,
+    }
+    .map(|reason| Failure {
+        reason: Some(reason),
+    });
+    facts.ext = root.rest();
+
+    let natural_key = vec![native, uuid, timestamp::canonical(timestamp)];
+    Some(Draft {
+        event_type,
+        timestamp,
+        natural_key,
+        facts,
+    })
+}

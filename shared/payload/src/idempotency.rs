@@ -1,0 +1,96 @@
+//! When two requests mean the same event.
+
+use sha2::{Digest, Sha256};
+
+use crate::dialect::Dialect;
+
+/// The longest `Idempotency-Key` that is taken, in bytes.
+pub const MAX_KEY_LENGTH: usize = 255;
+
+/// What identifies an event within its organization.
+#[derive(Clone, PartialEq, Eq)]
+pub enum IdempotencyKey {
+    /// The sender's `Idempotency-Key` header.
+    Explicit(String),
+    /// What the dialect makes unique, in order; see [`crate::dialect::Parsed::natural_key`].
+    Natural(Dialect, Vec<String>),
+}
+
+impl IdempotencyKey {
+    /// A text of fixed length that stands for the key: natural keys hold people's e-mail addresses,
+    /// which do not belong into the key of a table.
+    pub fn digest(&self) -> String {
+        let parts = match self {
+            Self::Explicit(key) => serde_json::json!(["explicit", key]),
+            Self::Natural(dialect, parts) => serde_json::json!(["natural", dialect, parts]),
+        };
+        hex(&Sha256::digest(parts.to_string()))
+    }
+
+    /// Whether the sender chose it: then another body under the same key is a mistake of theirs.
+    /// A natural key is ours, and a source may write the same event twice with other bytes.
+    pub fn is_explicit(&self) -> bool {
+        matches!(self, Self::Explicit(_))
+    }
+}
+
+/// What must be equal for two bodies to be the same: the bytes, and the name of the event where the
+/// bytes do not say it.
+pub fn fingerprint(native_event: &str, body: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(native_event);
+    hash.update([0]);
+    hash.update(body);
+    hex(&hash.finalize())
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+            text
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn natural(parts: &[&str]) -> String {
+        IdempotencyKey::Natural(
+            Dialect::Vec,
+            parts.iter().map(|part| (*part).to_owned()).collect(),
+        )
+        .digest()
+    }
+
+    #[test]
+    fn keys_differ_when_any_part_or_its_border_differs() {
+        let keys = [
+            natural(&["a", "b"]),
+            natural(&["ab"]),
+            natural(&["a", "b", ""]),
+            natural(&["a\",\"b"]),
+            IdempotencyKey::Natural(Dialect::Thatsme, vec!["ab".into()]).digest(),
+            IdempotencyKey::Explicit("ab".into()).digest(),
+        ];
+        for (index, key) in keys.iter().enumerate() {
+            assert_eq!(key.len(), 64);
+            assert!(!keys[..index].contains(key));
+        }
+        assert_eq!(natural(&["a", "b"]), natural(&["a", "b"]));
+    }
+
+    #[test]
+    fn the_same_document_for_another_event_is_another_body() {
+        assert_ne!(
+            fingerprint("certificate_completed", b"{}"),
+            fingerprint("certificate_expired", b"{}")
+        );
+        assert_ne!(fingerprint("a", b"{}"), fingerprint("a", b"{ }"));
+    }
+}
