@@ -1,1 +1,20 @@
-//! Not written yet.
+//! Everything a person or a platform manages and reads: organizations, keys, endpoints, events, deliveries.
+//!
+//! Trigger: API Gateway, every route of `/api/v1` that no other function has. Effects: rows of
+//! Accounts; a retry by hand writes the delivery's row and sends a wake-up. Reads are free of effects.
+//! Creating is not idempotent; changing is guarded by a revision, deleting and revoking can be
+//! repeated. Who retries: the caller.
+
+#![forbid(unsafe_code)]
+
+mod config;
+mod deliveries;
+mod endpoints;
+mod events;
+mod handler;
+mod keys;
+mod organizations;
+mod page;
+
+pub use config::Config;
+pub use handler::Api;

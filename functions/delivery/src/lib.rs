@@ -1,1 +1,19 @@
-//! Not written yet.
+//! Sends webhooks: attempts deliveries, records each attempt, plans the next.
+//!
+//! Trigger: the delivery queue, whose messages are wake-ups. Effects: one HTTP request per wake-up
+//! that is due, one conditional write of the delivery's row, one wake-up for the next attempt.
+//! Idempotent by the row: a wake-up for an attempt that was made is acknowledged without another.
+//! A crash between the request and the write repeats the request, with the same `webhook-id`. Who
+//! retries: the queue, after its visibility timeout, for what is our fault; the retry schedule for
+//! what is the receiver's. A receiver's error is an outcome, never an error of this function.
+
+#![forbid(unsafe_code)]
+
+mod attempt;
+mod config;
+mod handler;
+mod outcome;
+mod plan;
+
+pub use config::Config;
+pub use handler::Delivery;

@@ -252,7 +252,7 @@ impl<'de> Deserialize<'de> for EventType {
 /// The event types an endpoint wants: `*`, a group such as `credential.*`, or single types.
 ///
 /// Kept as canonical patterns, so that a type added later to a group reaches the endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Subscription(Vec<String>);
 

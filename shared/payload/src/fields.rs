@@ -18,6 +18,24 @@ pub struct Fields<'f> {
     faults: &'f RefCell<Faults>,
 }
 
+/// Reads an object that is ours to define: a member that `read` does not take is a fault.
+///
+/// # Errors
+/// Every fault.
+pub fn read_strictly<T>(
+    members: Map<String, Value>,
+    read: impl FnOnce(&mut Fields<'_>) -> T,
+) -> Result<T, Faults> {
+    let faults = RefCell::default();
+    let mut fields = Fields::root(members, &faults);
+    let value = read(&mut fields);
+    for name in fields.members.keys() {
+        fields.fault(name, "unknown member");
+    }
+    faults.into_inner().check()?;
+    Ok(value)
+}
+
 impl<'f> Fields<'f> {
     /// Reads the members of the root object of a body.
     pub fn root(members: Map<String, Value>, faults: &'f RefCell<Faults>) -> Self {
@@ -213,6 +231,17 @@ impl<'f> Fields<'f> {
         })
     }
 
+    /// A list of texts.
+    pub fn texts(&mut self, name: &str) -> Option<Vec<String>> {
+        self.read(name, "must be a list of strings", |value| match value {
+            Value::Array(items) => items
+                .into_iter()
+                .map(|item| item.as_str().map(str::to_owned))
+                .collect(),
+            _ => None,
+        })
+    }
+
     /// The objects of a list; a single object counts as a list of one.
     pub fn objects(&mut self, name: &str) -> Vec<Fields<'f>> {
         let pointer = self.pointer_to(name);
@@ -257,10 +286,10 @@ impl<'f> Fields<'f> {
         }
     }
 
-    /// Notes that `member` of the object `name` must be there, where it was read without success.
-    pub fn require_within(&self, name: &str, member: &str) {
-        let pointer = format!("{}/{}", self.pointer_to(name), escape(member));
-        self.faults.borrow_mut().add(pointer, "required");
+    /// Notes a fault at `inner`, a member or an index, of the member `name`.
+    pub fn fault_within(&self, name: &str, inner: &str, reason: &str) {
+        let pointer = format!("{}/{}", self.pointer_to(name), escape(inner));
+        self.faults.borrow_mut().add(pointer, reason);
     }
 
     /// What nobody took.

@@ -1,1 +1,41 @@
-//! Not written yet.
+//! The tables and the queue, and the operations on them. Key and attribute names exist here only.
+//!
+//! One rule: DynamoDB is the truth, an SQS message is only a wake-up. Losing, repeating or
+//! reordering any message may cost time, never an event. Every write that decides something is
+//! conditional, each condition has a name and a comment with its time line.
+//!
+//! What fails here is ours and transient ([`StateError`]): the caller returns it as an error and
+//! whoever called the function tries again.
+
+#![forbid(unsafe_code)]
+
+mod accept;
+mod access;
+mod accounts;
+mod aws;
+mod body;
+mod deliveries;
+mod endpoints;
+mod error;
+mod events;
+mod keys;
+mod keyspace;
+mod queue;
+mod rows;
+pub mod settings;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use accept::{Acceptance, Submission};
+pub use access::{Access, AccessError, Caller};
+pub use accounts::{Account, Accounts, Organization};
+pub use aws::Aws;
+pub use deliveries::{
+    Attempt, Deliveries, Delivery, DeliveryKey, DeliveryStatus, HISTORY_LENGTH, Recorded,
+};
+pub use endpoints::{Endpoint, MAX_ENDPOINTS};
+pub use error::{Chain, StateError};
+pub use events::{EventFilter, Events, Position, StoredEvent};
+pub use keys::{KeyRecord, NewKey};
+pub use queue::{DeliveryQueue, MAX_DELAY, WakeUp};
+pub use rows::Page;

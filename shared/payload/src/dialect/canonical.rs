@@ -88,7 +88,7 @@ pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
             Subject::Batch => ("batch", "id"),
             Subject::Recipient => ("recipient", "email"),
         };
-        data.require_within(part, member);
+        data.fault_within(part, member, "required");
     }
 
     facts.ext.extend(data.rest());

@@ -1,0 +1,353 @@
+//! The log: what became of every event for every endpoint, with the last attempts of each.
+//!
+//! A delivery without a row is pending. So a list goes over the events, each with the endpoints it
+//! was accepted for, and looks up the rows.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lambda_http::{Body, Response};
+use payload::event_type::EventType;
+use payload::id::{EndpointId, EventId, OrganizationId};
+use payload::timestamp;
+use reply::Problem;
+use serde::Serialize;
+use state::{
+    Attempt, Delivery, DeliveryKey, DeliveryStatus, EventFilter, Organization, Position, Recorded,
+    StoredEvent, WakeUp,
+};
+
+use crate::handler::{Api, Call};
+use crate::{endpoints, events, page};
+
+/// Events that are looked at with one request.
+const EVENTS_AT_ONCE: usize = 50;
+/// Most rounds of that for one page of a list: where a filter matches little, a page ends early.
+const MAX_ROUNDS: usize = 6;
+/// How often a retry by hand is tried again on top of an attempt that was just recorded.
+const MAX_RECORD_TRIES: usize = 3;
+
+#[derive(Serialize)]
+struct View<'d> {
+    event_id: EventId,
+    endpoint_id: EndpointId,
+    event_type: EventType,
+    status: DeliveryStatus,
+    /// How many attempts were made.
+    attempts: u32,
+    /// The last of them, oldest first.
+    history: &'d [Attempt],
+    /// The start of the last answer's body.
+    response: Option<&'d str>,
+    #[serde(serialize_with = "timestamp::option::serialize")]
+    next_attempt_at: Option<Timestamp>,
+    #[serde(serialize_with = "timestamp::serialize")]
+    updated_at: Timestamp,
+}
+
+impl<'d> View<'d> {
+    fn new(delivery: &'d Delivery) -> Self {
+        Self {
+            event_id: delivery.event_id,
+            endpoint_id: delivery.endpoint_id,
+            event_type: delivery.event_type,
+            status: delivery.status,
+            attempts: delivery.attempts,
+            history: &delivery.history,
+            response: delivery.response.as_deref(),
+            next_attempt_at: delivery.next_attempt_at,
+            updated_at: delivery.updated_at,
+        }
+    }
+}
+
+/// Which deliveries a list holds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Filter {
+    endpoint: Option<EndpointId>,
+    status: Option<DeliveryStatus>,
+}
+
+impl Filter {
+    fn includes(self, delivery: &Delivery) -> bool {
+        self.endpoint
+            .is_none_or(|endpoint| endpoint == delivery.endpoint_id)
+            && self.status.is_none_or(|status| status == delivery.status)
+    }
+}
+
+/// How far a list of deliveries got: between events, or within the deliveries of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    Events(Position),
+    After(EventId, EndpointId),
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Events(position) => write!(f, "{position}"),
+            Self::After(event, endpoint) => write!(f, "{event}#{endpoint}"),
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text.split_once('#') {
+            None => Ok(Self::Events(text.parse()?)),
+            Some((event, endpoint)) => Ok(Self::After(
+                event.parse().map_err(|_| ())?,
+                endpoint.parse().map_err(|_| ())?,
+            )),
+        }
+    }
+}
+
+/// `GET /deliveries?status=&endpoint_id=`, those of the newest event first.
+pub(crate) async fn list(api: &Api, call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let account = call.recent_account(api).await?;
+    let endpoint = page::parameter(call.request, "endpoint_id", "must be the id of an endpoint")?;
+    page_of(api, call, &account.organization, endpoint).await
+}
+
+/// `GET /endpoints/{id}/deliveries?status=`.
+pub(crate) async fn of_endpoint(
+    api: &Api,
+    call: &Call<'_>,
+    id: &str,
+) -> Result<Response<Body>, Problem> {
+    let account = call.account(api).await?;
+    let endpoint = endpoints::find(&account, id)?.id;
+    page_of(api, call, &account.organization, Some(endpoint)).await
+}
+
+/// `GET /events/{id}/deliveries`.
+pub(crate) async fn of_event(
+    api: &Api,
+    call: &Call<'_>,
+    id: &str,
+) -> Result<Response<Body>, Problem> {
+    let account = call.recent_account(api).await?;
+    let event = events::find(api, account.organization.id, id).await?;
+    let rows = api
+        .deliveries
+        .between(event.organization_id, event.id, event.id)
+        .await?;
+    let deliveries = of_events(&[event], &rows);
+    let views: Vec<View<'_>> = deliveries.iter().map(View::new).collect();
+    Ok(page::answer(&views, None))
+}
+
+/// `GET /events/{id}/deliveries/{endpoint}`.
+pub(crate) async fn get(
+    api: &Api,
+    call: &Call<'_>,
+    id: &str,
+    endpoint: &str,
+) -> Result<Response<Body>, Problem> {
+    let account = call.recent_account(api).await?;
+    let delivery = find(api, account.organization.id, id, endpoint).await?;
+    Ok(reply::json(200, &View::new(&delivery)))
+}
+
+/// `POST /events/{id}/deliveries/{endpoint}/retry`: attempts it again, now, whatever became of it, with
+/// the schedule from its start.
+pub(crate) async fn retry(
+    api: &Api,
+    call: &Call<'_>,
+    id: &str,
+    endpoint: &str,
+) -> Result<Response<Body>, Problem> {
+    let account = call.account(api).await?;
+    if !endpoints::find(&account, endpoint)?.enabled {
+        return Err(Problem::new(
+            409,
+            "endpoint_disabled",
+            "enable the endpoint first: its deliveries are held",
+        ));
+    }
+    for _ in 0..MAX_RECORD_TRIES {
+        let mut delivery = find(api, account.organization.id, id, endpoint).await?;
+        // Without a row the first wake-up was lost, or is on its way: another one does no harm.
+        if delivery.revision > 0 {
+            delivery.status = DeliveryStatus::Retrying;
+            delivery.attempts_before = delivery.attempts;
+            delivery.next_attempt_at = Some(call.now);
+            let recorded = api
+                .deliveries
+                .record(&mut delivery, false, api.retention, call.now)
+                .await?;
+            if matches!(recorded, Recorded::Superseded(_)) {
+                continue;
+            }
+        }
+        // Not sent, it is answered 503: the caller's retry finds the row open and sends it.
+        api.queue
+            .send(&[(
+                WakeUp::new(delivery.key(), delivery.attempts + 1),
+                Duration::ZERO,
+            )])
+            .await?;
+        return Ok(reply::json(202, &View::new(&delivery)));
+    }
+    Err(Problem::new(
+        409,
+        "conflict",
+        "the delivery is being attempted right now; try again",
+    ))
+}
+
+/// The delivery named in the path, pending where it has no row.
+async fn find(
+    api: &Api,
+    organization: OrganizationId,
+    event: &str,
+    endpoint: &str,
+) -> Result<Delivery, Problem> {
+    let event = events::find(api, organization, event).await?;
+    let endpoint = endpoint
+        .parse()
+        .ok()
+        .filter(|endpoint| event.endpoint_ids.contains(endpoint));
+    let endpoint = endpoint.ok_or_else(|| Problem::not_found("delivery"))?;
+    let key = DeliveryKey {
+        organization,
+        event: event.id,
+        endpoint,
+    };
+    Ok(api
+        .deliveries
+        .get(key)
+        .await?
+        .unwrap_or_else(|| Delivery::pending(key, event.event_type)))
+}
+
+async fn page_of(
+    api: &Api,
+    call: &Call<'_>,
+    organization: &Organization,
+    endpoint: Option<EndpointId>,
+) -> Result<Response<Body>, Problem> {
+    let expected = "must be one of: pending, retrying, delivered, exhausted, held";
+    let filter = Filter {
+        endpoint,
+        status: page::parameter(call.request, "status", expected)?,
+    };
+    let limit = page::limit(call.request)?;
+    let start =
+        page::cursor(call.request)?.unwrap_or_else(|| Place::Events(Position::newest(call.now)));
+
+    let mut deliveries = Vec::new();
+    let mut position = match start {
+        Place::Events(position) => Some(position),
+        Place::After(event, endpoint) => {
+            if let Some(event) = api.events.get(organization.id, event).await? {
+                let rest = rows_of(api, &[event]).await?;
+                deliveries.extend(
+                    rest.into_iter()
+                        .filter(|delivery| delivery.endpoint_id > endpoint),
+                );
+            }
+            Some(Position::after(event))
+        }
+    };
+    deliveries.retain(|delivery| filter.includes(delivery));
+    for _ in 0..MAX_ROUNDS {
+        let Some(from) = position.take_if(|_| deliveries.len() <= limit) else {
+            break;
+        };
+        let everything = EventFilter::default();
+        let found = api
+            .events
+            .list(
+                organization.id,
+                &everything,
+                from,
+                organization.created_at,
+                EVENTS_AT_ONCE,
+            )
+            .await?;
+        let rows = rows_of(api, &found.items).await?;
+        deliveries.extend(
+            rows.into_iter()
+                .filter(|delivery| filter.includes(delivery)),
+        );
+        position = found.next.and_then(|next| next.parse().ok());
+    }
+    let next = if deliveries.len() > limit {
+        deliveries.truncate(limit);
+        deliveries
+            .last()
+            .map(|last| Place::After(last.event_id, last.endpoint_id).to_string())
+    } else {
+        position.map(|position| Place::Events(position).to_string())
+    };
+    let views: Vec<View<'_>> = deliveries.iter().map(View::new).collect();
+    Ok(page::answer(&views, next))
+}
+
+/// The deliveries of events that are in order, newest first.
+async fn rows_of(api: &Api, events: &[StoredEvent]) -> Result<Vec<Delivery>, Problem> {
+    let mut deliveries = Vec::new();
+    for month in events.chunk_by(|a, b| a.id.month() == b.id.month()) {
+        if let [newest, ..] = month
+            && let [.., oldest] = month
+        {
+            let rows = api
+                .deliveries
+                .between(newest.organization_id, oldest.id, newest.id)
+                .await?;
+            deliveries.extend(of_events(month, &rows));
+        }
+    }
+    Ok(deliveries)
+}
+
+/// Every delivery of these events: its row, or pending.
+fn of_events(events: &[StoredEvent], rows: &HashMap<DeliveryKey, Delivery>) -> Vec<Delivery> {
+    let mut deliveries = Vec::new();
+    for event in events {
+        let mut endpoints = event.endpoint_ids.clone();
+        endpoints.sort_unstable();
+        deliveries.extend(endpoints.into_iter().map(|endpoint| {
+            let key = DeliveryKey {
+                organization: event.organization_id,
+                event: event.id,
+                endpoint,
+            };
+            rows.get(&key)
+                .cloned()
+                .unwrap_or_else(|| Delivery::pending(key, event.event_type))
+        }));
+    }
+    deliveries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_the_list_reads_back() {
+        for text in [
+            "202611",
+            "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV#ep_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        ] {
+            assert_eq!(
+                text.parse::<Place>()
+                    .map(|place| place.to_string())
+                    .as_deref(),
+                Ok(text)
+            );
+        }
+        for bad in ["", "2026", "evt_x", "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV#", "#"] {
+            assert_eq!(bad.parse::<Place>(), Err(()), "{bad}");
+        }
+    }
+}

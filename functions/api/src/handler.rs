@@ -1,0 +1,165 @@
+//! One HTTP request: who calls, and which route.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use lambda_http::{Body, Error, Request, RequestExt, Response};
+use payload::target::TargetPolicy;
+use reply::{Problem, header};
+use state::{
+    Access, AccessError, Account, Accounts, Aws, Caller, Deliveries, DeliveryQueue, Events,
+};
+
+use crate::config::Config;
+use crate::{deliveries, endpoints, events, keys, organizations};
+
+const BASE: &str = "/api/v1/";
+
+/// The function, with its connections.
+#[derive(Debug)]
+pub struct Api {
+    access: Access,
+    pub(crate) accounts: Accounts,
+    pub(crate) events: Events,
+    pub(crate) deliveries: Deliveries,
+    pub(crate) queue: DeliveryQueue,
+    pub(crate) retention: SignedDuration,
+    pub(crate) target_policy: TargetPolicy,
+}
+
+/// A request of a known caller.
+pub(crate) struct Call<'r> {
+    pub(crate) request: &'r Request,
+    pub(crate) caller: Caller,
+    pub(crate) now: Timestamp,
+}
+
+impl Api {
+    /// Connects to the tables and the queue.
+    pub fn new(config: Config, aws: Aws) -> Self {
+        let Config {
+            resources,
+            platform_key_hash,
+            retention,
+            target_policy,
+        } = config;
+        let dynamodb = aws.dynamodb;
+        Self {
+            access: Access::new(platform_key_hash),
+            accounts: Accounts::new(dynamodb.clone(), resources.accounts_table),
+            events: Events::new(dynamodb.clone(), resources.events_table.clone()),
+            deliveries: Deliveries::new(
+                dynamodb,
+                resources.deliveries_table,
+                resources.events_table,
+            ),
+            queue: DeliveryQueue::new(aws.sqs, resources.delivery_queue_url),
+            retention,
+            target_policy,
+        }
+    }
+
+    /// Answers one request. Every refusal and every trouble of ours is an answer, never an `Err`.
+    ///
+    /// # Errors
+    /// None; the type is the runtime's.
+    pub async fn handle(&self, request: Request) -> Result<Response<Body>, Error> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the clock is read here, once per request"
+        )]
+        let now = Timestamp::now();
+        Ok(self
+            .answer(&request, now)
+            .await
+            .unwrap_or_else(|problem| problem.response()))
+    }
+
+    async fn answer(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
+        let path = request
+            .raw_http_path()
+            .strip_prefix(BASE)
+            .unwrap_or_default();
+        let path: Vec<&str> = path.split('/').collect();
+        let caller = self
+            .access
+            .authenticate(&self.accounts, header(request, "authorization"), now)
+            .await?;
+        let call = Call {
+            request,
+            caller,
+            now,
+        };
+        match (path.as_slice(), request.method().as_str()) {
+            (["organizations"], "POST") => organizations::create(self, &call).await,
+            (["organizations"], "GET") => organizations::list(self, &call).await,
+            (["organizations", id], "GET") => organizations::get(self, &call, id).await,
+            (["organizations", id, "keys"], "POST") => keys::create(self, &call, id).await,
+            (["organizations", id, "keys"], "GET") => keys::list(self, &call, id).await,
+            (["organizations", id, "keys", key], "DELETE") => {
+                keys::revoke(self, &call, id, key).await
+            }
+            (["endpoints"], "POST") => endpoints::create(self, &call).await,
+            (["endpoints"], "GET") => endpoints::list(self, &call).await,
+            (["endpoints", id], "GET") => endpoints::get(self, &call, id).await,
+            (["endpoints", id], "PATCH") => endpoints::update(self, &call, id).await,
+            (["endpoints", id], "DELETE") => endpoints::delete(self, &call, id).await,
+            (["endpoints", id, "deliveries"], "GET") => {
+                deliveries::of_endpoint(self, &call, id).await
+            }
+            (["events"], "GET") => events::list(self, &call).await,
+            (["events", id], "GET") => events::get(self, &call, id).await,
+            (["events", id, "deliveries"], "GET") => deliveries::of_event(self, &call, id).await,
+            (["events", id, "deliveries", endpoint], "GET") => {
+                deliveries::get(self, &call, id, endpoint).await
+            }
+            (["events", id, "deliveries", endpoint, "retry"], "POST") => {
+                deliveries::retry(self, &call, id, endpoint).await
+            }
+            (["deliveries"], "GET") => deliveries::list(self, &call).await,
+            (
+                ["organizations" | "endpoints" | "events" | "deliveries"]
+                | ["organizations" | "endpoints" | "events", _]
+                | ["organizations", _, "keys"]
+                | ["organizations", _, "keys", _]
+                | ["endpoints" | "events", _, "deliveries"]
+                | ["events", _, "deliveries", _]
+                | ["events", _, "deliveries", _, "retry"],
+                _,
+            ) => Err(Problem::new(
+                405,
+                "method_not_allowed",
+                "this route does not have this method",
+            )),
+            _ => Err(Problem::not_found("route")),
+        }
+    }
+}
+
+impl Call<'_> {
+    /// Refuses everyone but the platform.
+    pub(crate) fn require_platform(&self) -> Result<(), Problem> {
+        match self.caller {
+            Caller::Platform => Ok(()),
+            Caller::Organization(_) => Err(AccessError::Forbidden.into()),
+        }
+    }
+
+    /// The account the call is for, as it is now.
+    pub(crate) async fn account(&self, api: &Api) -> Result<Account, Problem> {
+        let organization = self
+            .caller
+            .organization(header(self.request, "x-organization-id"))?;
+        let account = api.accounts.read_account(organization).await?;
+        account.ok_or_else(|| Problem::not_found("organization"))
+    }
+
+    /// The account the call is for, possibly a few seconds old.
+    pub(crate) async fn recent_account(&self, api: &Api) -> Result<Arc<Account>, Problem> {
+        let organization = self
+            .caller
+            .organization(header(self.request, "x-organization-id"))?;
+        let account = api.accounts.account(organization, self.now).await?;
+        account.ok_or_else(|| Problem::not_found("organization"))
+    }
+}

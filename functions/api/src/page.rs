@@ -1,0 +1,67 @@
+//! Lists: `limit`, `cursor`, and `next_cursor` in the answer.
+
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use lambda_http::{Body, Request, RequestExt, Response};
+use payload::fault::Faults;
+use reply::Problem;
+use serde::Serialize;
+
+const DEFAULT_LIMIT: usize = 50;
+const MAX_LIMIT: usize = 100;
+
+/// A parameter of the query, read as `T`.
+pub(crate) fn parameter<T: FromStr>(
+    request: &Request,
+    name: &str,
+    expected: &str,
+) -> Result<Option<T>, Problem> {
+    let query = request.query_string_parameters();
+    query
+        .first(name)
+        .map(str::parse)
+        .transpose()
+        .map_err(|_| fault(name, expected))
+}
+
+/// `?limit=`, 1 to 100, 50 when absent.
+pub(crate) fn limit(request: &Request) -> Result<usize, Problem> {
+    let expected = format!("must be a number from 1 to {MAX_LIMIT}");
+    let limit = parameter(request, "limit", &expected)?.unwrap_or(DEFAULT_LIMIT);
+    if (1..=MAX_LIMIT).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(fault("limit", &expected))
+    }
+}
+
+/// The place a `?cursor=` of an earlier answer stands for.
+pub(crate) fn cursor<T: FromStr>(request: &Request) -> Result<Option<T>, Problem> {
+    let query = request.query_string_parameters();
+    let Some(cursor) = query.first("cursor") else {
+        return Ok(None);
+    };
+    let place = BASE64
+        .decode(cursor)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    let place = place.and_then(|place| place.parse().ok());
+    place
+        .map(Some)
+        .ok_or_else(|| fault("cursor", "must be the `next_cursor` of an earlier answer"))
+}
+
+/// The answer to a list.
+pub(crate) fn answer(items: &[impl Serialize], next: Option<String>) -> Response<Body> {
+    let next_cursor = next.map(|place| BASE64.encode(place));
+    reply::json(
+        200,
+        &serde_json::json!({ "data": items, "next_cursor": next_cursor }),
+    )
+}
+
+fn fault(name: &str, expected: &str) -> Problem {
+    Problem::invalid(Faults::one(format!("?{name}"), expected))
+}

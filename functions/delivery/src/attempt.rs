@@ -1,0 +1,180 @@
+//! The outgoing HTTP request: the one place that talks to receivers.
+//!
+//! No redirect is followed, no proxy used, no compressed answer unpacked. One deadline covers name
+//! resolution, connection, TLS, head and body of the answer.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use payload::id::EventId;
+use payload::signature::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
+use payload::target::TargetPolicy;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, Response, redirect};
+use state::Endpoint;
+
+use crate::outcome::{Answer, Failure};
+
+const USER_AGENT: &str = "certhooks/1";
+/// Most that is read of an answer: who sends more is cut off, not waited for.
+const MAX_READ: usize = 16 * 1024;
+/// Most that is kept of an answer, to be shown in the log.
+const MAX_KEPT: usize = 2 * 1024;
+
+/// Sends webhooks. One per environment, so that connections are reused.
+#[derive(Debug, Clone)]
+pub(crate) struct Sender {
+    client: Client,
+    target_policy: TargetPolicy,
+}
+
+impl Sender {
+    /// Sends to targets that the policy allows.
+    ///
+    /// # Errors
+    /// No TLS could be set up.
+    pub(crate) fn new(target_policy: TargetPolicy) -> Result<Self, reqwest::Error> {
+        let client = Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .tcp_nodelay(true)
+            // Receivers close idle connections after a minute or so; a Lambda environment sleeps longer.
+            .pool_idle_timeout(Duration::from_secs(20))
+            .dns_resolver(Arc::new(CheckedResolver(target_policy)))
+            .build()?;
+        Ok(Self {
+            client,
+            target_policy,
+        })
+    }
+
+    /// Makes one request and waits for its answer, up to the endpoint's timeout.
+    pub(crate) async fn attempt(
+        &self,
+        endpoint: &Endpoint,
+        event: EventId,
+        body: Vec<u8>,
+        now: Timestamp,
+    ) -> Answer {
+        let started = Instant::now();
+        let deadline = Duration::from_secs(endpoint.timeout_seconds.into());
+        let sent = tokio::time::timeout(deadline, self.send(endpoint, event, body, now)).await;
+        let (status, failure, body) = match sent {
+            Ok(Ok((status, body))) => (Some(status), Failure::of_status(status), body),
+            Ok(Err(failure)) => (None, Some(failure), None),
+            Err(_) => (None, Some(Failure::Timeout), None),
+        };
+        Answer {
+            at: now,
+            took: started.elapsed(),
+            status,
+            failure,
+            body,
+        }
+    }
+
+    async fn send(
+        &self,
+        endpoint: &Endpoint,
+        event: EventId,
+        body: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<(u16, Option<String>), Failure> {
+        // The policy may have become stricter since the endpoint was made.
+        let url = self
+            .target_policy
+            .parse(&endpoint.url)
+            .map_err(|_| Failure::BlockedTarget)?;
+        let id = event.to_string();
+        let request = self
+            .client
+            .post(url)
+            .header("content-type", "application/json")
+            .header(SIGNATURE_HEADER, endpoint.secret.sign(&id, now, &body))
+            .header(TIMESTAMP_HEADER, now.as_second())
+            .header(ID_HEADER, id)
+            .body(body);
+        let response = request.send().await.map_err(|error| failure_of(&error))?;
+        let status = response.status().as_u16();
+        let body = read_start(response)
+            .await
+            .map_err(|error| failure_of(&error))?;
+        Ok((status, body))
+    }
+}
+
+/// Reads an answer up to [`MAX_READ`]; the rest is dropped with the connection.
+async fn read_start(mut response: Response) -> Result<Option<String>, reqwest::Error> {
+    let mut read = 0;
+    let mut kept = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        let keep = chunk.len().min(MAX_KEPT - kept.len());
+        kept.extend_from_slice(&chunk[..keep]);
+        read += chunk.len();
+        if read >= MAX_READ {
+            break;
+        }
+    }
+    Ok((!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).into_owned()))
+}
+
+fn failure_of(error: &reqwest::Error) -> Failure {
+    if causes(error).any(|cause| cause.is::<BlockedAddress>()) {
+        Failure::BlockedAddress
+    } else if error.is_timeout() {
+        Failure::Timeout
+    } else if error.is_connect() {
+        Failure::Connect
+    } else {
+        Failure::Broken
+    }
+}
+
+fn causes<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
+/// Resolves names and passes only addresses that the policy allows.
+///
+/// A host written as an address is not resolved; [`TargetPolicy::parse`] has checked it.
+#[derive(Debug, Clone, Copy)]
+struct CheckedResolver(TargetPolicy);
+
+/// A name resolves to an address that is not public. The address is not told to anyone.
+#[derive(Debug)]
+struct BlockedAddress;
+
+impl std::fmt::Display for BlockedAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the name resolves to an address that is not public")
+    }
+}
+
+impl std::error::Error for BlockedAddress {}
+
+impl Resolve for CheckedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let policy = self.0;
+        Box::pin(async move {
+            let addresses: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            if addresses.is_empty() {
+                return Err(
+                    io::Error::new(io::ErrorKind::NotFound, "the name has no address").into(),
+                );
+            }
+            // One private address among public ones is an attack, not a mistake.
+            if !addresses.iter().all(|address| policy.allows(address.ip())) {
+                return Err(BlockedAddress.into());
+            }
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}

@@ -1,0 +1,195 @@
+//! What a wake-up leads to, decided from what was read. Nothing here has an effect.
+
+use payload::event_type::EventType;
+use state::{Account, Delivery, DeliveryStatus, Endpoint, StoredEvent, WakeUp};
+
+/// What to do about a wake-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Plan<'a> {
+    /// Nothing is left to do, for this reason.
+    Done(&'static str),
+    /// The attempt was recorded, but maybe its next wake-up was not sent.
+    WakeAgain(&'a Delivery),
+    /// Keep the delivery until someone asks for it.
+    Hold(Delivery),
+    /// Make the attempt that follows on this state.
+    Attempt(Delivery, &'a Endpoint),
+}
+
+/// Decides about a wake-up. `redelivered`: the queue has handed this message out before, so whoever
+/// had it may have stopped halfway.
+pub(crate) fn plan<'a>(
+    wake_up: &WakeUp,
+    redelivered: bool,
+    row: Option<&'a Delivery>,
+    event: Option<&StoredEvent>,
+    account: Option<&'a Account>,
+) -> Plan<'a> {
+    let Some(event) = event else {
+        return Plan::Done("its event is no longer kept");
+    };
+    if let Some(row) = row {
+        if !row.status.is_open() {
+            return Plan::Done("it was finished before");
+        }
+        if wake_up.attempt <= row.attempts {
+            let last = redelivered && wake_up.attempt == row.attempts;
+            return if last {
+                Plan::WakeAgain(row)
+            } else {
+                Plan::Done("this attempt was made before")
+            };
+        }
+    }
+    let delivery = row
+        .cloned()
+        .unwrap_or_else(|| pending(wake_up, event.event_type));
+    match account.and_then(|account| account.endpoint(wake_up.delivery().endpoint)) {
+        Some(endpoint) if endpoint.enabled => Plan::Attempt(delivery, endpoint),
+        Some(_) | None => Plan::Hold(Delivery {
+            status: DeliveryStatus::Held,
+            next_attempt_at: None,
+            ..delivery
+        }),
+    }
+}
+
+fn pending(wake_up: &WakeUp, event_type: EventType) -> Delivery {
+    Delivery::pending(wake_up.delivery(), event_type)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+    use payload::id::{EndpointId, EventId, OrganizationId};
+    use state::{DeliveryKey, testing};
+
+    use super::*;
+
+    struct World {
+        wake_up: WakeUp,
+        event: StoredEvent,
+        account: Account,
+    }
+
+    /// An event accepted for one enabled endpoint, and the wake-up for attempt number `attempt`.
+    fn world(attempt: u32) -> World {
+        let now: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
+        let random = &mut rand::rng();
+        let key = DeliveryKey {
+            organization: OrganizationId::new(now, random),
+            event: EventId::new(now, random),
+            endpoint: EndpointId::new(now + SignedDuration::from_secs(1), random),
+        };
+        World {
+            wake_up: WakeUp::new(key, attempt),
+            event: testing::event(key),
+            account: testing::account(key),
+        }
+    }
+
+    fn row(world: &World, status: DeliveryStatus, attempts: u32) -> Delivery {
+        Delivery {
+            status,
+            attempts,
+            revision: 1,
+            ..Delivery::pending(world.wake_up.delivery(), EventType::CredentialIssued)
+        }
+    }
+
+    #[track_caller]
+    fn check(attempt: u32, redelivered: bool, status: DeliveryStatus, made: u32, expected: &str) {
+        let world = world(attempt);
+        let row = row(&world, status, made);
+        let plan = plan(
+            &world.wake_up,
+            redelivered,
+            Some(&row),
+            Some(&world.event),
+            Some(&world.account),
+        );
+        let name = match plan {
+            Plan::Done(_) => "done",
+            Plan::WakeAgain(_) => "wake again",
+            Plan::Hold(_) => "hold",
+            Plan::Attempt(..) => "attempt",
+        };
+        assert_eq!(
+            name, expected,
+            "attempt {attempt} of a {status} delivery with {made} made"
+        );
+    }
+
+    #[test]
+    fn the_first_wake_up_leads_to_the_first_attempt() {
+        let world = world(1);
+        let plan = plan(
+            &world.wake_up,
+            false,
+            None,
+            Some(&world.event),
+            Some(&world.account),
+        );
+        let Plan::Attempt(delivery, endpoint) = plan else {
+            panic!("{plan:?}")
+        };
+        assert_eq!((delivery.attempts, delivery.revision), (0, 0));
+        assert_eq!(endpoint.id, world.wake_up.delivery().endpoint);
+    }
+
+    #[test]
+    fn a_wake_up_for_an_attempt_that_was_made_does_nothing() {
+        check(1, false, DeliveryStatus::Retrying, 1, "done");
+        check(1, true, DeliveryStatus::Retrying, 2, "done");
+        check(2, false, DeliveryStatus::Retrying, 1, "attempt");
+    }
+
+    #[test]
+    fn a_message_that_comes_back_after_its_attempt_sends_the_next_wake_up() {
+        check(1, true, DeliveryStatus::Retrying, 1, "wake again");
+    }
+
+    #[test]
+    fn nothing_happens_to_a_finished_delivery() {
+        for status in [
+            DeliveryStatus::Delivered,
+            DeliveryStatus::Exhausted,
+            DeliveryStatus::Held,
+        ] {
+            check(2, false, status, 1, "done");
+            check(1, true, status, 1, "done");
+        }
+    }
+
+    #[test]
+    fn deliveries_of_a_disabled_or_deleted_endpoint_are_held() {
+        let mut world = world(1);
+        world.account.endpoints[0].enabled = false;
+        let disabled = Some(&world.account);
+        let held = plan(&world.wake_up, false, None, Some(&world.event), disabled);
+        assert!(matches!(
+            held,
+            Plan::Hold(Delivery {
+                status: DeliveryStatus::Held,
+                ..
+            })
+        ));
+        let deleted = Account {
+            endpoints: Vec::new(),
+            ..world.account.clone()
+        };
+        for account in [Some(&deleted), None] {
+            let held = plan(&world.wake_up, false, None, Some(&world.event), account);
+            assert!(matches!(held, Plan::Hold(_)));
+        }
+    }
+
+    #[test]
+    fn an_event_that_is_no_longer_kept_is_not_delivered() {
+        let world = world(1);
+        assert!(matches!(
+            plan(&world.wake_up, false, None, None, Some(&world.account)),
+            Plan::Done(_)
+        ));
+    }
+}

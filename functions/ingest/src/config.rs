@@ -1,0 +1,30 @@
+//! What the function is told by the template.
+
+use jiff::SignedDuration;
+use state::settings::{Faults, Resources, Settings};
+
+/// Settings of the function.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub(crate) resources: Resources,
+    /// SHA-256 of the platform key.
+    pub(crate) platform_key_hash: String,
+    /// How long events are kept.
+    pub(crate) retention: SignedDuration,
+}
+
+impl Config {
+    /// Reads the settings from a lookup by name.
+    ///
+    /// # Errors
+    /// All that are missing or unusable.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+        let mut settings = Settings::new(lookup);
+        let config = Self {
+            resources: settings.resources(),
+            platform_key_hash: settings.required("PLATFORM_KEY_HASH"),
+            retention: settings.days("EVENT_RETENTION_DAYS"),
+        };
+        settings.check(config)
+    }
+}

@@ -1,0 +1,80 @@
+//! One HTTP request: who calls, for whom, and which of the two routes.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use lambda_http::{Body, Error, Request, RequestExt, Response};
+use reply::{Problem, header};
+use state::{Access, Account, Accounts, Aws, DeliveryQueue, Events};
+
+use crate::config::Config;
+use crate::{batch, submit};
+
+/// The function, with its connections.
+#[derive(Debug)]
+pub struct Ingest {
+    access: Access,
+    accounts: Accounts,
+    pub(crate) events: Events,
+    pub(crate) queue: DeliveryQueue,
+    pub(crate) retention: SignedDuration,
+}
+
+/// Whom a request is for, and when it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) account: Arc<Account>,
+    pub(crate) now: Timestamp,
+}
+
+impl Ingest {
+    /// Connects to the tables and the queue.
+    pub fn new(config: Config, aws: Aws) -> Self {
+        let Config {
+            resources,
+            platform_key_hash,
+            retention,
+        } = config;
+        Self {
+            access: Access::new(platform_key_hash),
+            accounts: Accounts::new(aws.dynamodb.clone(), resources.accounts_table),
+            events: Events::new(aws.dynamodb, resources.events_table),
+            queue: DeliveryQueue::new(aws.sqs, resources.delivery_queue_url),
+            retention,
+        }
+    }
+
+    /// Answers one request. Every refusal and every trouble of ours is an answer, never an `Err`.
+    ///
+    /// # Errors
+    /// None; the type is the runtime's.
+    pub async fn handle(&self, request: Request) -> Result<Response<Body>, Error> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the clock is read here, once per request"
+        )]
+        let now = Timestamp::now();
+        Ok(self
+            .answer(&request, now)
+            .await
+            .unwrap_or_else(|problem| problem.response()))
+    }
+
+    async fn answer(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
+        let caller = self
+            .access
+            .authenticate(&self.accounts, header(request, "authorization"), now)
+            .await?;
+        let organization = caller.organization(header(request, "x-organization-id"))?;
+        let account = self.accounts.account(organization, now).await?;
+        let context = Context {
+            account: account.ok_or_else(|| Problem::not_found("organization"))?,
+            now,
+        };
+        match request.raw_http_path() {
+            "/api/v1/events" => submit::one(self, request, &context).await,
+            "/api/v1/events/batch" => batch::each(self, request, &context).await,
+            _ => Err(Problem::not_found("route")),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! One event: read it, accept it, say what became of it.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use lambda_http::{Body, Request, RequestExt, Response};
+use payload::dialect::{self, Dialect, Hints, Recognised};
+use payload::event_type::EventType;
+use payload::fault::Faults;
+use payload::id::{EndpointId, EventId};
+use payload::idempotency::MAX_KEY_LENGTH;
+use payload::timestamp;
+use reply::{Problem, header};
+use serde::Serialize;
+use state::{Acceptance, Submission};
+use tracing::info;
+
+use crate::handler::{Context, Ingest};
+
+/// Largest body of one event, bytes.
+const MAX_BODY: usize = 256 * 1024;
+
+/// What a sender said about a body outside of it.
+#[derive(Clone, Default)]
+pub(crate) struct Options {
+    pub(crate) dialect: Option<Dialect>,
+    pub(crate) event: Option<String>,
+    pub(crate) idempotency_key: Option<String>,
+}
+
+/// The answer to an accepted event.
+#[derive(Debug, Serialize)]
+pub(crate) struct Answer {
+    id: EventId,
+    #[serde(rename = "type")]
+    event_type: EventType,
+    #[serde(serialize_with = "timestamp::serialize")]
+    timestamp: Timestamp,
+    dialect: Dialect,
+    recognised: Recognised,
+    /// The endpoints it is delivered to.
+    endpoints: Vec<EndpointId>,
+    /// True when the event was accepted before, and this is the answer of then.
+    duplicate: bool,
+}
+
+impl Answer {
+    pub(crate) fn status(&self) -> u16 {
+        if self.duplicate { 200 } else { 202 }
+    }
+}
+
+/// `POST /api/v1/events`.
+pub(crate) async fn one(
+    ingest: &Ingest,
+    request: &Request,
+    context: &Context,
+) -> Result<Response<Body>, Problem> {
+    let mut options = query_options(request)?;
+    options.idempotency_key = header(request, "idempotency-key").map(str::to_owned);
+    let answer = submit(ingest, request.body().as_ref(), options, context).await?;
+    Ok(reply::json(answer.status(), &answer))
+}
+
+/// What the query says: `?dialect=` and `?event=`, the latter also as the header `X-Webhook-Event`.
+pub(crate) fn query_options(request: &Request) -> Result<Options, Problem> {
+    let query = request.query_string_parameters();
+    let dialect = query.first("dialect").map(str::parse).transpose();
+    let dialect = dialect.map_err(|error: dialect::UnknownDialect| {
+        Problem::new(422, "unknown_dialect", format!("?dialect= {error}"))
+    })?;
+    let event = query
+        .first("event")
+        .or_else(|| header(request, "x-webhook-event"))
+        .map(str::to_owned);
+    Ok(Options {
+        dialect,
+        event,
+        idempotency_key: None,
+    })
+}
+
+/// Reads and accepts one body.
+pub(crate) async fn submit(
+    ingest: &Ingest,
+    body: &[u8],
+    options: Options,
+    context: &Context,
+) -> Result<Answer, Problem> {
+    if body.len() > MAX_BODY {
+        return Err(Problem::new(
+            413,
+            "body_too_large",
+            "an event has at most 256 KiB",
+        ));
+    }
+    if options
+        .idempotency_key
+        .as_ref()
+        .is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_LENGTH)
+    {
+        let reason = format!("must have 1 to {MAX_KEY_LENGTH} characters");
+        return Err(Problem::invalid(Faults::one("Idempotency-Key", reason)));
+    }
+    let organization = &context.account.organization;
+    // The zone was checked when it was set; one that vanished from the database since is read as UTC.
+    let time_zone = TimeZone::get(&organization.time_zone).unwrap_or(TimeZone::UTC);
+    let hints = Hints {
+        dialect: options.dialect,
+        event: options.event.as_deref(),
+        time_zone: &time_zone,
+        received_at: context.now,
+    };
+    let parsed = dialect::parse(body, hints)?;
+    let (event_type, timestamp, recognised) =
+        (parsed.event_type, parsed.timestamp, parsed.recognised);
+    let dialect = parsed.facts.source.dialect;
+    let submission = Submission {
+        organization: organization.id,
+        parsed,
+        body,
+        idempotency_key: options.idempotency_key,
+        endpoints: context.account.subscribers(event_type),
+        retention: ingest.retention,
+    };
+    let (id, endpoints, duplicate) = match ingest
+        .events
+        .accept(&ingest.queue, submission, context.now)
+        .await?
+    {
+        Acceptance::Accepted { id, endpoints } => (id, endpoints, false),
+        Acceptance::Repeated { id, endpoints } => (id, endpoints, true),
+        Acceptance::Conflict { first } => {
+            let message =
+                format!("this Idempotency-Key belongs to {first}, which has another body");
+            return Err(Problem::new(409, "idempotency_conflict", message));
+        }
+    };
+    info!(
+        event.id = %id,
+        event.r#type = %event_type,
+        dialect = %dialect,
+        organization.id = %organization.id,
+        endpoints = endpoints.len(),
+        duplicate,
+        "accepted {id}",
+    );
+    Ok(Answer {
+        id,
+        event_type,
+        timestamp,
+        dialect,
+        recognised,
+        endpoints,
+        duplicate,
+    })
+}

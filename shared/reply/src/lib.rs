@@ -1,0 +1,179 @@
+//! What the HTTP functions answer: JSON, and for every refusal one shape,
+//! `{"error": "CODE", "message": "…", "details": {"/json/pointer": "reason"}}`.
+//!
+//! A caller branches on `error`, a person reads `message`, and `details` points into the body. None of
+//! them repeats a value of the request: values are people's data.
+
+#![forbid(unsafe_code)]
+
+use lambda_http::http::{HeaderValue, StatusCode};
+use lambda_http::{Body, Request, Response};
+use payload::dialect::{Dialect, ParseError, Recognised};
+use payload::fault::Faults;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use state::{AccessError, Chain, StateError};
+use tracing::error;
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    #[serde(skip)]
+    status: u16,
+    #[serde(rename = "error")]
+    code: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Faults::is_empty")]
+    details: Faults,
+    /// The dialect the body was read in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dialect: Option<Dialect>,
+    /// How that dialect was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recognised: Option<Recognised>,
+}
+
+impl Problem {
+    /// With an HTTP status, a code to branch on, and a sentence for a person.
+    pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            details: Faults::default(),
+            dialect: None,
+            recognised: None,
+        }
+    }
+
+    /// 422 with the places that are wrong.
+    pub fn invalid(faults: Faults) -> Self {
+        Self {
+            details: faults,
+            ..Self::new(422, "validation_error", "the request is not valid")
+        }
+    }
+
+    /// 404 for a thing of this kind.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(404, "not_found", format!("there is no such {what}"))
+    }
+
+    /// The status it is answered with.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The answer.
+    pub fn response(&self) -> Response<Body> {
+        let mut response = json(self.status, self);
+        if self.status == 503 {
+            response
+                .headers_mut()
+                .insert("retry-after", HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Self {
+        let (status, code) = match error {
+            AccessError::NoKey | AccessError::BadKey => (401, "unauthorized"),
+            AccessError::NoOrganization => (400, "organization_required"),
+            AccessError::UnknownOrganization => (404, "not_found"),
+            AccessError::Forbidden => (403, "forbidden"),
+            AccessError::Unavailable(error) => return error.into(),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+/// Our own trouble: logged here with its causes, told to the caller without them.
+impl From<StateError> for Problem {
+    fn from(error: StateError) -> Self {
+        error!(error = %Chain(&error), "the request failed and can be repeated");
+        Self::new(
+            503,
+            "unavailable",
+            "the request could not be completed; repeat it with the same Idempotency-Key",
+        )
+    }
+}
+
+impl From<ParseError> for Problem {
+    fn from(error: ParseError) -> Self {
+        let message = error.to_string();
+        match error {
+            ParseError::Unreadable { line, column } => Self::new(
+                400,
+                "unreadable_json",
+                format!("{message}: line {line}, column {column}"),
+            ),
+            ParseError::NotAnObject => Self::new(400, "unreadable_json", message),
+            ParseError::UnknownDialect => Self::new(422, "unknown_dialect", message),
+            ParseError::EventTypeRequired {
+                dialect,
+                recognised,
+            } => Self {
+                dialect: Some(dialect),
+                recognised: Some(recognised),
+                ..Self::new(422, "event_type_required", message)
+            },
+            ParseError::Invalid {
+                dialect,
+                recognised,
+                faults,
+            } => Self {
+                dialect: Some(dialect),
+                recognised: Some(recognised),
+                message,
+                ..Self::invalid(faults)
+            },
+        }
+    }
+}
+
+/// An answer with a JSON body.
+pub fn json(status: u16, body: &impl Serialize) -> Response<Body> {
+    let body = serde_json::to_string(body).expect("what is answered has text keys only");
+    raw_json(status, body)
+}
+
+/// An answer whose body is JSON already.
+pub fn raw_json(status: u16, body: String) -> Response<Body> {
+    let mut response = Response::new(Body::Text(body));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert("content-type", json);
+    response
+}
+
+/// An answer without a body.
+pub fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// A header's text.
+pub fn header<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
+    request.headers().get(name)?.to_str().ok()
+}
+
+/// Reads a body that must be a JSON object.
+///
+/// # Errors
+/// 400 when it is none.
+pub fn read_object(request: &Request) -> Result<Map<String, Value>, Problem> {
+    match serde_json::from_slice(request.body().as_ref()) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(ParseError::NotAnObject.into()),
+        Err(error) => Err(ParseError::Unreadable {
+            line: error.line(),
+            column: error.column(),
+        }
+        .into()),
+    }
+}

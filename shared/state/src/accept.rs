@@ -1,0 +1,275 @@
+//! Accepting an event: the writes that make it durable, and the wake-ups that get it going.
+//!
+//! First the idempotency row fixes the event's id, then the event is written under that id, then a
+//! wake-up per endpoint is sent. A crash in between loses nothing that was answered: the sender's
+//! retry finds the idempotency row, continues with the same id and does what is missing.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use jiff::{SignedDuration, Timestamp};
+use payload::dialect::{Dialect, Parsed};
+use payload::event::{Event, EventData};
+use payload::id::{EndpointId, EventId, OrganizationId};
+use payload::idempotency::{IdempotencyKey, fingerprint};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::body;
+use crate::deliveries::DeliveryKey;
+use crate::error::StateError;
+use crate::events::{EventRow, Events, read_event};
+use crate::keyspace;
+use crate::queue::{DeliveryQueue, WakeUp};
+use crate::rows::{Item, from_item, key, number, to_item};
+
+/// How long a key means the same event.
+const KEY_VALID_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// The wake-ups of a repeated event wait this long: by then the first ones are usually done, and a
+/// wake-up that finds its delivery done costs the receiver nothing.
+const REPEATED_AFTER: Duration = Duration::from_secs(10);
+/// Sort key of an idempotency row.
+const IDEMPOTENCY: &str = "idem";
+
+/// An event that was understood, to be accepted.
+#[derive(Debug)]
+pub struct Submission<'a> {
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// What it says.
+    pub parsed: Parsed,
+    /// The bytes that say it.
+    pub body: &'a [u8],
+    /// The sender's key; without one the event's natural key counts.
+    pub idempotency_key: Option<String>,
+    /// The endpoints that want it.
+    pub endpoints: Vec<EndpointId>,
+    /// How long it is kept.
+    pub retention: SignedDuration,
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acceptance {
+    /// It is a new event.
+    Accepted {
+        /// Its id.
+        id: EventId,
+        /// The endpoints it goes to.
+        endpoints: Vec<EndpointId>,
+    },
+    /// It was accepted before; this is what was accepted then.
+    Repeated {
+        /// The id of the first.
+        id: EventId,
+        /// The endpoints the first went to.
+        endpoints: Vec<EndpointId>,
+    },
+    /// The sender used the same key for another body.
+    Conflict {
+        /// The id of the event that has the key.
+        first: EventId,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct IdempotencyRow {
+    event_id: EventId,
+    fingerprint: String,
+    /// Milliseconds. The clock decides, not the deletion by `ttl`, which may come days late.
+    valid_until: i64,
+    ttl: i64,
+}
+
+impl Events {
+    /// Makes an event durable and wakes its deliveries up.
+    ///
+    /// # Errors
+    /// Something was not written or sent. The sender's retry, with the same key, continues here.
+    pub async fn accept(
+        &self,
+        queue: &DeliveryQueue,
+        submission: Submission<'_>,
+        now: Timestamp,
+    ) -> Result<Acceptance, StateError> {
+        let natural_key = || {
+            let dialect = submission.parsed.facts.source.dialect;
+            IdempotencyKey::Natural(dialect, submission.parsed.natural_key.clone())
+        };
+        let key = submission
+            .idempotency_key
+            .clone()
+            .map_or_else(natural_key, IdempotencyKey::Explicit);
+        let claim = IdempotencyRow {
+            event_id: EventId::new(now, &mut rand::rng()),
+            fingerprint: fingerprint(&submission.parsed.facts.source.event, submission.body),
+            valid_until: (now + KEY_VALID_FOR).as_millisecond(),
+            ttl: (now + KEY_VALID_FOR).as_second(),
+        };
+        let first = self
+            .claim(submission.organization, &key, &claim, now)
+            .await?;
+        let id = first.event_id;
+        let is_first = id == claim.event_id;
+        if key.is_explicit() && first.fingerprint != claim.fingerprint {
+            return Ok(Acceptance::Conflict { first: id });
+        }
+
+        let organization = submission.organization;
+        let (endpoints, written) = self.write(id, submission, now).await?;
+        let delay = if written {
+            Duration::ZERO
+        } else {
+            REPEATED_AFTER
+        };
+        let wake_ups: Vec<_> = endpoints
+            .iter()
+            .map(|&endpoint| {
+                (
+                    WakeUp::new(
+                        DeliveryKey {
+                            organization,
+                            event: id,
+                            endpoint,
+                        },
+                        1,
+                    ),
+                    delay,
+                )
+            })
+            .collect();
+        queue.send(&wake_ups).await?;
+        Ok(if is_first {
+            Acceptance::Accepted { id, endpoints }
+        } else {
+            Acceptance::Repeated { id, endpoints }
+        })
+    }
+
+    /// Claims the key for an event id; returns the claim that holds, this one or an earlier.
+    async fn claim(
+        &self,
+        organization: OrganizationId,
+        idempotency_key: &IdempotencyKey,
+        claim: &IdempotencyRow,
+        now: Timestamp,
+    ) -> Result<IdempotencyRow, StateError> {
+        let mut row = to_item(claim)?;
+        row.extend(key(
+            keyspace::idempotency(organization, &idempotency_key.digest()),
+            IDEMPOTENCY,
+        ));
+        // KeyIsUnused:  no request had this key.
+        // KeyHasExpired: one had it, more than 24 h ago; it means a new event now.
+        //
+        //   first request ── 24 h: the same key is the same event ──┤ valid_until: the key is free again
+        //
+        // Two requests at once: one write wins, the other reads the winner's id.
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(row))
+            .condition_expression("attribute_not_exists(pk) OR valid_until <= :now")
+            .expression_attribute_values(":now", number(&now.as_millisecond()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let earlier = match put {
+            Ok(_) => None,
+            Err(error) => Some(row_in_the_way(error, "claim an idempotency key")?),
+        };
+        match earlier {
+            None => Ok(IdempotencyRow {
+                fingerprint: claim.fingerprint.clone(),
+                ..*claim
+            }),
+            Some(item) => from_item(item),
+        }
+    }
+
+    /// Writes the event, unless an earlier request has; returns its endpoints and whether it was written now.
+    async fn write(
+        &self,
+        id: EventId,
+        submission: Submission<'_>,
+        now: Timestamp,
+    ) -> Result<(Vec<EndpointId>, bool), StateError> {
+        let Submission {
+            organization,
+            parsed,
+            body,
+            endpoints,
+            retention,
+            ..
+        } = submission;
+        let dialect = parsed.facts.source.dialect;
+        let credential_id = parsed
+            .facts
+            .credential
+            .as_ref()
+            .and_then(|credential| credential.id.clone());
+        let (event_type, timestamp) = (parsed.event_type, parsed.timestamp);
+        let canonical = (dialect != Dialect::Canonical).then(|| {
+            let data = EventData {
+                organization_id: organization,
+                facts: parsed.facts,
+            };
+            let event = Event {
+                id,
+                event_type,
+                timestamp,
+                data,
+            };
+            serde_json::to_vec(&event).expect("an event has text keys only")
+        });
+        let row = EventRow {
+            pk: keyspace::month(organization, &id.month()),
+            sk: id,
+            audit: keyspace::audit(id),
+            organization_id: organization,
+            event_type,
+            dialect,
+            timestamp,
+            credential_id,
+            endpoint_ids: endpoints.clone(),
+            body: ByteBuf::from(body::compress(body)),
+            canonical: canonical.map(|canonical| ByteBuf::from(body::compress(&canonical))),
+            ttl: (now + retention).as_second(),
+        };
+        // NotYetWritten. claim (id fixed) → [crash] → retry of the sender: the same id, written once.
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(to_item(&row)?))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok((endpoints, true)),
+            Err(error) => Ok((
+                read_event(row_in_the_way(error, "write an event")?)?.endpoint_ids,
+                false,
+            )),
+        }
+    }
+}
+
+/// The row because of which a conditional write did not happen; any other failure is an error.
+fn row_in_the_way<R>(
+    error: SdkError<PutItemError, R>,
+    doing: &'static str,
+) -> Result<Item, StateError>
+where
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let row = error.as_service_error().and_then(|error| match error {
+        PutItemError::ConditionalCheckFailedException(failed) => failed.item.clone(),
+        _ => None,
+    });
+    row.ok_or_else(|| StateError::while_doing(doing)(error))
+}

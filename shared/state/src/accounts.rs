@@ -1,0 +1,336 @@
+//! The table Accounts: organizations with their endpoints and keys.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use jiff::{SignedDuration, Timestamp};
+use payload::event_type::EventType;
+use payload::id::{EndpointId, OrganizationId};
+use payload::timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::endpoints::Endpoint;
+use crate::error::StateError;
+use crate::keys::KeyRecord;
+use crate::keyspace::{self, ENDPOINT_PREFIX, ORGANIZATION, ORGANIZATIONS};
+use crate::rows::{Item, Page, from_item, key, number, sort_key, text, to_item};
+
+/// How long an environment works with what it read. A change takes effect everywhere after this.
+const CACHED_FOR: SignedDuration = SignedDuration::from_secs(3);
+/// Beyond this many entries the cache starts over: an environment lives for hours.
+const MAX_CACHED: usize = 10_000;
+
+/// A customer of the platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Organization {
+    /// Its id.
+    pub id: OrganizationId,
+    /// For people.
+    pub name: String,
+    /// IANA name of the zone of times that come without one.
+    pub time_zone: String,
+    /// When it was made.
+    #[serde(serialize_with = "timestamp::serialize")]
+    pub created_at: Timestamp,
+}
+
+/// An organization with its endpoints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The organization.
+    pub organization: Organization,
+    /// All its endpoints, oldest first.
+    pub endpoints: Vec<Endpoint>,
+}
+
+impl Account {
+    /// The endpoint with this id.
+    pub fn endpoint(&self, id: EndpointId) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.id == id)
+    }
+
+    /// The endpoints that want events of this type. Disabled ones too: their deliveries are held.
+    pub fn subscribers(&self, event_type: EventType) -> Vec<EndpointId> {
+        let wants = |endpoint: &&Endpoint| endpoint.event_types.includes(event_type);
+        self.endpoints
+            .iter()
+            .filter(wants)
+            .map(|endpoint| endpoint.id)
+            .collect()
+    }
+}
+
+/// The table, with what was read from it in the last seconds.
+#[derive(Debug)]
+pub struct Accounts {
+    pub(crate) client: Client,
+    pub(crate) table: String,
+    accounts: Cache<OrganizationId, Arc<Account>>,
+    pub(crate) keys: Cache<String, KeyRecord>,
+}
+
+impl Accounts {
+    /// The table of this name.
+    pub fn new(client: Client, table: String) -> Self {
+        Self {
+            client,
+            table,
+            accounts: Cache::default(),
+            keys: Cache::default(),
+        }
+    }
+
+    /// An organization with its endpoints, possibly a few seconds old.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn account(
+        &self,
+        id: OrganizationId,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Account>>, StateError> {
+        if let Some(account) = self.accounts.get(&id, now) {
+            return Ok(Some(account));
+        }
+        let account = self.read_account(id).await?.map(Arc::new);
+        if let Some(account) = &account {
+            self.accounts.put(id, Arc::clone(account), now);
+        }
+        Ok(account)
+    }
+
+    /// An organization with its endpoints, as it is now.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn read_account(&self, id: OrganizationId) -> Result<Option<Account>, StateError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :organization AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":organization", text(keyspace::organization(id)))
+            .expression_attribute_values(":first", text(ENDPOINT_PREFIX))
+            .expression_attribute_values(":last", text(ORGANIZATION))
+            .into_paginator()
+            .send();
+        let mut organization = None;
+        let mut endpoints = Vec::new();
+        while let Some(page) = pages.next().await {
+            for item in page
+                .map_err(StateError::while_doing("read an organization"))?
+                .items
+                .unwrap_or_default()
+            {
+                match sort_key(&item) {
+                    Some(ORGANIZATION) => organization = Some(from_item(item)?),
+                    Some(sk) if sk.starts_with(ENDPOINT_PREFIX) => endpoints.push(from_item(item)?),
+                    _ => {}
+                }
+            }
+        }
+        Ok(organization.map(|organization| Account {
+            organization,
+            endpoints,
+        }))
+    }
+
+    /// Writes a new organization and its line in the list of all.
+    ///
+    /// # Errors
+    /// DynamoDB did not take it.
+    pub async fn create_organization(&self, organization: &Organization) -> Result<(), StateError> {
+        let mut row = to_item(organization)?;
+        row.extend(key(keyspace::organization(organization.id), ORGANIZATION));
+        let mut line = to_item(organization)?;
+        line.extend(key(ORGANIZATIONS, organization.id.to_string()));
+        self.client
+            .transact_write_items()
+            .transact_items(self.put_in_transaction(row))
+            .transact_items(self.put_in_transaction(line))
+            .send()
+            .await
+            .map_err(StateError::while_doing("create an organization"))?;
+        Ok(())
+    }
+
+    /// All organizations, oldest first, after `after`.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn list_organizations(
+        &self,
+        after: Option<OrganizationId>,
+        limit: i32,
+    ) -> Result<Page<Organization>, StateError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :all AND sk > :after")
+            .expression_attribute_values(":all", text(ORGANIZATIONS))
+            .expression_attribute_values(
+                ":after",
+                text(after.map_or_else(String::new, |id| id.to_string()) + " "),
+            )
+            .limit(limit)
+            .send()
+            .await
+            .map_err(StateError::while_doing("list the organizations"))?;
+        let more = answer.last_evaluated_key.is_some();
+        let items: Vec<Organization> = answer
+            .items
+            .unwrap_or_default()
+            .into_iter()
+            .map(from_item)
+            .collect::<Result<_, _>>()?;
+        let next = items
+            .last()
+            .filter(|_| more)
+            .map(|last| last.id.to_string());
+        Ok(Page { items, next })
+    }
+
+    /// Writes a new endpoint.
+    ///
+    /// # Errors
+    /// DynamoDB did not take it.
+    pub async fn create_endpoint(&self, endpoint: &Endpoint) -> Result<(), StateError> {
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(self.endpoint_row(endpoint)?))
+            .send()
+            .await
+            .map_err(StateError::while_doing("create an endpoint"))?;
+        self.accounts.forget(&endpoint.organization_id);
+        Ok(())
+    }
+
+    /// Writes a changed endpoint; `false` when someone else changed or deleted it in between.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn update_endpoint(&self, endpoint: &Endpoint) -> Result<bool, StateError> {
+        // UnchangedSinceRead. read (revision n) → [somebody writes n + 1, or deletes] → this write:
+        // only on revision n, so the other's change is never undone.
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(self.endpoint_row(endpoint)?))
+            .condition_expression("revision = :read")
+            .expression_attribute_values(":read", number(&endpoint.revision.saturating_sub(1)))
+            .send()
+            .await;
+        self.accounts.forget(&endpoint.organization_id);
+        match put {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(StateError::while_doing("change an endpoint")(error)),
+        }
+    }
+
+    /// Deletes an endpoint; deleting what is gone is no error.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn delete_endpoint(
+        &self,
+        organization: OrganizationId,
+        id: EndpointId,
+    ) -> Result<(), StateError> {
+        self.client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key(
+                keyspace::organization(organization),
+                keyspace::endpoint(id),
+            )))
+            .send()
+            .await
+            .map_err(StateError::while_doing("delete an endpoint"))?;
+        self.accounts.forget(&organization);
+        Ok(())
+    }
+
+    fn endpoint_row(&self, endpoint: &Endpoint) -> Result<Item, StateError> {
+        let mut row = to_item(endpoint)?;
+        row.extend(key(
+            keyspace::organization(endpoint.organization_id),
+            keyspace::endpoint(endpoint.id),
+        ));
+        Ok(row)
+    }
+
+    pub(crate) fn put_in_transaction(&self, row: Item) -> TransactWriteItem {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(row))
+            .build();
+        TransactWriteItem::builder()
+            .put(put.expect("table and item are set"))
+            .build()
+    }
+}
+
+/// What was read a moment ago, by key.
+#[derive(Debug)]
+pub(crate) struct Cache<K, V>(Mutex<HashMap<K, (Timestamp, V)>>);
+
+impl<K, V> Default for Cache<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: std::hash::Hash + Eq, V: Clone> Cache<K, V> {
+    pub(crate) fn get(&self, key: &K, now: Timestamp) -> Option<V> {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (read_at, value) = entries.get(key)?;
+        (now.duration_since(*read_at) < CACHED_FOR).then(|| value.clone())
+    }
+
+    pub(crate) fn put(&self, key: K, value: V, now: Timestamp) {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= MAX_CACHED {
+            entries.clear();
+        }
+        entries.insert(key, (now, value));
+    }
+
+    pub(crate) fn forget(&self, key: &K) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_is_forgotten_after_three_seconds() {
+        let cache = Cache::default();
+        let read_at: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
+        cache.put("key", 1, read_at);
+        assert_eq!(
+            cache.get(&"key", read_at + SignedDuration::from_millis(2_999)),
+            Some(1)
+        );
+        assert_eq!(cache.get(&"key", read_at + CACHED_FOR), None);
+        cache.forget(&"key");
+        assert_eq!(cache.get(&"key", read_at), None);
+    }
+}

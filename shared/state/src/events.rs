@@ -1,0 +1,333 @@
+//! The table Events: what was accepted, as it was received.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use payload::dialect::Dialect;
+use payload::event_type::EventType;
+use payload::id::{EndpointId, EventId, OrganizationId};
+use payload::timestamp;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::body;
+use crate::error::StateError;
+use crate::keyspace;
+use crate::rows::{Item, Page, from_item, key, text};
+
+/// An accepted event.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Its id.
+    pub id: EventId,
+    /// Whose it is.
+    pub organization_id: OrganizationId,
+    /// What happened.
+    pub event_type: EventType,
+    /// The dialect it arrived in.
+    pub dialect: Dialect,
+    /// When it happened.
+    pub timestamp: Timestamp,
+    /// The credential it is about.
+    pub credential_id: Option<String>,
+    /// The endpoints that wanted it when it was accepted.
+    pub endpoint_ids: Vec<EndpointId>,
+    /// The received bytes.
+    pub body: Vec<u8>,
+    /// The canonical JSON, unless that is what was received.
+    pub(crate) converted: Option<Vec<u8>>,
+}
+
+impl StoredEvent {
+    /// The body as a subscriber of `dialect` gets it: the received bytes where it is the event's
+    /// own dialect, the canonical form otherwise.
+    pub fn body_for(&self, dialect: Dialect) -> &[u8] {
+        if dialect == self.dialect {
+            &self.body
+        } else {
+            self.canonical()
+        }
+    }
+
+    /// The canonical JSON.
+    pub fn canonical(&self) -> &[u8] {
+        self.converted.as_deref().unwrap_or(&self.body)
+    }
+}
+
+/// Without the bodies: they are people's data.
+impl fmt::Debug for StoredEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredEvent")
+            .field("id", &self.id)
+            .field("event_type", &self.event_type)
+            .field("dialect", &self.dialect)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which events a list holds.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Only of this type.
+    pub event_type: Option<EventType>,
+    /// Only about this credential.
+    pub credential_id: Option<String>,
+}
+
+/// The table.
+#[derive(Debug, Clone)]
+pub struct Events {
+    pub(crate) client: Client,
+    pub(crate) table: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct EventRow {
+    pub(crate) pk: String,
+    pub(crate) sk: EventId,
+    /// Key of the index `audit`.
+    pub(crate) audit: String,
+    pub(crate) organization_id: OrganizationId,
+    #[serde(rename = "type")]
+    pub(crate) event_type: EventType,
+    pub(crate) dialect: Dialect,
+    #[serde(serialize_with = "timestamp::serialize")]
+    pub(crate) timestamp: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) credential_id: Option<String>,
+    pub(crate) endpoint_ids: Vec<EndpointId>,
+    pub(crate) body: ByteBuf,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) canonical: Option<ByteBuf>,
+    pub(crate) ttl: i64,
+}
+
+pub(crate) fn event_key(organization: OrganizationId, id: EventId) -> Item {
+    key(keyspace::month(organization, &id.month()), id.to_string())
+}
+
+pub(crate) fn read_event(item: Item) -> Result<StoredEvent, StateError> {
+    let row: EventRow = from_item(item)?;
+    let decompress = |stored: &ByteBuf| {
+        body::decompress(stored).map_err(StateError::while_doing("read the body of an event"))
+    };
+    Ok(StoredEvent {
+        id: row.sk,
+        organization_id: row.organization_id,
+        event_type: row.event_type,
+        dialect: row.dialect,
+        timestamp: row.timestamp,
+        credential_id: row.credential_id,
+        endpoint_ids: row.endpoint_ids,
+        body: decompress(&row.body)?,
+        converted: row.canonical.as_ref().map(decompress).transpose()?,
+    })
+}
+
+/// How far a list of events got: a month, and in it the last event seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    month: String,
+    before: Option<EventId>,
+}
+
+impl Position {
+    /// Before the newest event.
+    pub fn newest(now: Timestamp) -> Self {
+        Self {
+            month: month_of(now),
+            before: None,
+        }
+    }
+
+    /// After this event, on the way to older ones.
+    pub fn after(event: EventId) -> Self {
+        Self {
+            month: event.month(),
+            before: Some(event),
+        }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.before {
+            Some(event) => write!(f, "{event}"),
+            None => write!(f, "{}", self.month),
+        }
+    }
+}
+
+impl FromStr for Position {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if let Ok(event) = text.parse() {
+            return Ok(Self::after(event));
+        }
+        let is_month = text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit());
+        if is_month {
+            Ok(Self {
+                month: text.to_owned(),
+                before: None,
+            })
+        } else {
+            Err(())
+        }
+    }
+}
+
+/// Requests one page of a list makes at most: a filter that matches little ends early, with a cursor.
+const MAX_REQUESTS: usize = 12;
+
+impl Events {
+    /// The table of this name.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// One event of an organization.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn get(
+        &self,
+        organization: OrganizationId,
+        id: EventId,
+    ) -> Result<Option<StoredEvent>, StateError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(event_key(organization, id)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StateError::while_doing("read an event"))?;
+        answer.item.map(read_event).transpose()
+    }
+
+    /// Events of an organization, newest first, from `start` back to `oldest`.
+    ///
+    /// A page may hold fewer than `limit` events, even none, and still have a next one.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn list(
+        &self,
+        organization: OrganizationId,
+        filter: &EventFilter,
+        start: Position,
+        oldest: Timestamp,
+        limit: usize,
+    ) -> Result<Page<StoredEvent>, StateError> {
+        let last_month = month_of(oldest);
+        let mut position = start;
+        let mut items: Vec<StoredEvent> = Vec::new();
+        for _ in 0..MAX_REQUESTS {
+            if position.month < last_month {
+                return Ok(Page { items, next: None });
+            }
+            let (found, more) = self
+                .list_month(organization, filter, &position, limit)
+                .await?;
+            items.extend(found);
+            if items.len() >= limit {
+                items.truncate(limit);
+                break;
+            }
+            position = match (more, keyspace::previous_month(&position.month)) {
+                (Some(last), _) => Position::after(last),
+                (None, Some(month)) => Position {
+                    month,
+                    before: None,
+                },
+                (None, None) => return Ok(Page { items, next: None }),
+            };
+        }
+        let next = match items.last() {
+            Some(last) if items.len() == limit => Position::after(last.id),
+            _ => position,
+        };
+        Ok(Page {
+            items,
+            next: Some(next.to_string()),
+        })
+    }
+
+    /// One request: events of one month that pass the filter, and how far it got when there are more.
+    async fn list_month(
+        &self,
+        organization: OrganizationId,
+        filter: &EventFilter,
+        position: &Position,
+        limit: usize,
+    ) -> Result<(Vec<StoredEvent>, Option<EventId>), StateError> {
+        let filtered = filter.event_type.is_some() || filter.credential_id.is_some();
+        let mut names = HashMap::new();
+        let mut values: HashMap<String, AttributeValue> = HashMap::from([
+            (
+                ":partition".to_owned(),
+                text(keyspace::month(organization, &position.month)),
+            ),
+            (
+                ":before".to_owned(),
+                text(
+                    position
+                        .before
+                        .map_or_else(|| "evt_~".to_owned(), |id| id.to_string()),
+                ),
+            ),
+        ]);
+        let mut conditions = Vec::new();
+        if let Some(event_type) = filter.event_type {
+            conditions.push("#type = :type");
+            names.insert("#type".to_owned(), "type".to_owned());
+            values.insert(":type".to_owned(), text(event_type.name()));
+        }
+        if let Some(credential_id) = &filter.credential_id {
+            conditions.push("credential_id = :credential");
+            values.insert(":credential".to_owned(), text(credential_id));
+        }
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :partition AND sk < :before")
+            .set_filter_expression((!conditions.is_empty()).then(|| conditions.join(" AND ")))
+            .set_expression_attribute_names((!names.is_empty()).then_some(names))
+            .set_expression_attribute_values(Some(values))
+            .scan_index_forward(false)
+            // A filter runs after the limit: read on in larger steps.
+            .set_limit(if filtered {
+                None
+            } else {
+                i32::try_from(limit).ok()
+            })
+            .send()
+            .await
+            .map_err(StateError::while_doing("list events"))?;
+        let last = answer
+            .last_evaluated_key
+            .as_ref()
+            .and_then(|key| key.get(keyspace::SK)?.as_s().ok()?.parse().ok());
+        let events = answer
+            .items
+            .unwrap_or_default()
+            .into_iter()
+            .map(read_event)
+            .collect::<Result<_, _>>()?;
+        Ok((events, last))
+    }
+}
+
+fn month_of(at: Timestamp) -> String {
+    at.to_zoned(jiff::tz::TimeZone::UTC)
+        .strftime("%Y%m")
+        .to_string()
+}

@@ -1,0 +1,118 @@
+//! Partition and sort keys of every row.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use payload::id::{EndpointId, EventId, KeyId, OrganizationId};
+
+pub(crate) const PK: &str = "pk";
+pub(crate) const SK: &str = "sk";
+pub(crate) const ENDPOINT_PREFIX: &str = "endpoint#";
+pub(crate) const KEY_PREFIX: &str = "key#";
+/// Sort key of an organization's own row. Sorts after `endpoint#…` and `key#…`, so that one query
+/// up to here reads an organization with its endpoints.
+pub(crate) const ORGANIZATION: &str = "org";
+/// Partition that lists all organizations.
+pub(crate) const ORGANIZATIONS: &str = "organizations";
+
+/// Shards of a minute in the index `audit`: each takes 1,000 writes per second.
+const AUDIT_SHARDS: u32 = 8;
+
+pub(crate) fn organization(id: OrganizationId) -> String {
+    format!("org#{id}")
+}
+
+pub(crate) fn endpoint(id: EndpointId) -> String {
+    format!("{ENDPOINT_PREFIX}{id}")
+}
+
+pub(crate) fn key(id: KeyId) -> String {
+    format!("{KEY_PREFIX}{id}")
+}
+
+pub(crate) fn key_digest(sha256: &str) -> String {
+    format!("key#{sha256}")
+}
+
+/// Events and deliveries of one organization and month lie together.
+pub(crate) fn month(organization: OrganizationId, month: &str) -> String {
+    format!("org#{organization}#{month}")
+}
+
+pub(crate) fn delivery(event: EventId, endpoint: EndpointId) -> String {
+    format!("{event}#{endpoint}")
+}
+
+pub(crate) fn idempotency(organization: OrganizationId, digest: &str) -> String {
+    format!("idem#{organization}#{digest}")
+}
+
+/// The minute an event was accepted and a shard of it: where the audit looks for the event.
+pub(crate) fn audit(event: EventId) -> String {
+    // The last characters of a ULID are random.
+    let shard = event
+        .to_string()
+        .bytes()
+        .rev()
+        .take(2)
+        .map(u32::from)
+        .sum::<u32>()
+        % AUDIT_SHARDS;
+    format!("{}#{shard}", minute(event.created_at()))
+}
+
+/// The minute a delivery is due and a shard of it: where the sweep looks for it.
+pub(crate) fn due(at: Timestamp) -> String {
+    format!(
+        "{}#{}",
+        minute(at),
+        at.as_millisecond().rem_euclid(i64::from(AUDIT_SHARDS))
+    )
+}
+
+/// Within its minute a due delivery sorts by the millisecond.
+pub(crate) fn due_at(
+    at: Timestamp,
+    organization: OrganizationId,
+    event: EventId,
+    endpoint: EndpointId,
+) -> String {
+    format!("{}#{organization}#{event}#{endpoint}", at.as_millisecond())
+}
+
+fn minute(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC)
+        .strftime("%Y%m%d%H%M")
+        .to_string()
+}
+
+/// The month before `yyyymm`.
+pub(crate) fn previous_month(month: &str) -> Option<String> {
+    let (year, month) = (
+        month.get(..4)?.parse::<u32>().ok()?,
+        month.get(4..)?.parse::<u32>().ok()?,
+    );
+    match month {
+        1 => Some(format!("{:04}12", year.checked_sub(1)?)),
+        2..=12 => Some(format!("{year:04}{:02}", month - 1)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn months_go_back_over_the_turn_of_the_year() {
+        assert_eq!(previous_month("202603").as_deref(), Some("202602"));
+        assert_eq!(previous_month("202601").as_deref(), Some("202512"));
+        assert_eq!(previous_month("x"), None);
+    }
+
+    #[test]
+    fn one_query_up_to_the_organization_row_covers_endpoints_and_no_counters() {
+        assert!(
+            ENDPOINT_PREFIX < KEY_PREFIX && KEY_PREFIX < ORGANIZATION && ORGANIZATION < "stats#"
+        );
+    }
+}

@@ -1,0 +1,45 @@
+//! Rows as items, and pages of them.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::StateError;
+use crate::keyspace::{PK, SK};
+
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// One page of a list, and where the next one starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// In the order of the list.
+    pub items: Vec<T>,
+    /// The place after the last item; `None` at the end of the list.
+    pub next: Option<String>,
+}
+
+pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+pub(crate) fn number(value: &impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+pub(crate) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
+    HashMap::from([(PK.to_owned(), text(pk)), (SK.to_owned(), text(sk))])
+}
+
+pub(crate) fn to_item(row: &impl Serialize) -> Result<Item, StateError> {
+    serde_dynamo::to_item(row).map_err(StateError::while_doing("write a row as an item"))
+}
+
+pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, StateError> {
+    serde_dynamo::from_item(item).map_err(StateError::while_doing("read a row"))
+}
+
+pub(crate) fn sort_key(item: &Item) -> Option<&str> {
+    item.get(SK)?.as_s().ok().map(String::as_str)
+}

@@ -1,0 +1,57 @@
+//! Rows made up for tests of the functions' decisions.
+
+use payload::dialect::Dialect;
+use payload::event_type::{EventType, Subscription};
+use payload::retry::RetrySchedule;
+use payload::signature::Secret;
+
+use crate::accounts::{Account, Organization};
+use crate::deliveries::DeliveryKey;
+use crate::endpoints::Endpoint;
+use crate::events::StoredEvent;
+
+/// An organization with one enabled endpoint that wants everything.
+pub fn account(key: DeliveryKey) -> Account {
+    let created_at = key.organization.created_at();
+    let organization = Organization {
+        id: key.organization,
+        name: "Test".to_owned(),
+        time_zone: "UTC".to_owned(),
+        created_at,
+    };
+    let endpoint = Endpoint {
+        id: key.endpoint,
+        organization_id: key.organization,
+        name: "Test".to_owned(),
+        url: "https://example.com/".to_owned(),
+        event_types: Subscription::parse(Dialect::Canonical, &["*".to_owned()])
+            .expect("* matches every type"),
+        dialect: Dialect::Canonical,
+        enabled: true,
+        secret: Secret::generate(&mut rand::rng()),
+        retry_schedule: RetrySchedule::Standard,
+        timeout_seconds: 15,
+        created_at,
+        updated_at: created_at,
+        revision: 1,
+    };
+    Account {
+        organization,
+        endpoints: vec![endpoint],
+    }
+}
+
+/// An event that was accepted for the endpoint of [`account`].
+pub fn event(key: DeliveryKey) -> StoredEvent {
+    StoredEvent {
+        id: key.event,
+        organization_id: key.organization,
+        event_type: EventType::CredentialIssued,
+        dialect: Dialect::Canonical,
+        timestamp: key.event.created_at(),
+        credential_id: None,
+        endpoint_ids: vec![key.endpoint],
+        body: b"{}".to_vec(),
+        converted: None,
+    }
+}
