@@ -6,6 +6,7 @@
 
 use futures::stream::{self, StreamExt as _};
 use lambda_http::{Body, Request, Response};
+use payload::dialect::{ParseError, UnknownDialect};
 use payload::fault::Faults;
 use reply::Problem;
 use serde::{Deserialize, Serialize};
@@ -82,26 +83,18 @@ pub(crate) async fn each(
 
 /// The items of a batch as they stand in it.
 fn split(body: &[u8]) -> Result<Vec<&RawValue>, Problem> {
-    let items: Vec<&RawValue> = match serde_json::from_slice(body) {
-        Ok(items) => items,
-        Err(_) => match serde_json::from_slice::<Envelope<'_>>(body) {
-            Ok(envelope) => envelope.events,
-            Err(error) if error.is_data() => {
-                return Err(Problem::invalid(Faults::one(
-                    "/events",
-                    "must be a list of events",
-                )));
-            }
-            Err(error) => {
-                let message = format!(
-                    "the body is not valid JSON: line {}, column {}",
-                    error.line(),
-                    error.column()
-                );
-                return Err(Problem::new(400, "unreadable_json", message));
-            }
-        },
+    let whole: &RawValue =
+        serde_json::from_slice(body).map_err(|error| ParseError::Unreadable {
+            line: error.line(),
+            column: error.column(),
+        })?;
+    let items = if whole.get().starts_with('[') {
+        serde_json::from_str(whole.get())
+    } else {
+        serde_json::from_str(whole.get()).map(|Envelope { events }| events)
     };
+    let items: Vec<&RawValue> =
+        items.map_err(|_| Problem::invalid(Faults::one("/events", "must be a list of events")))?;
     if items.is_empty() || items.len() > MAX_EVENTS {
         return Err(Problem::invalid(Faults::one(
             "/events",
@@ -127,7 +120,7 @@ async fn submit_item(
         idempotency_key,
     } = item_with_options;
     let dialect = dialect.map(|name| name.parse()).transpose();
-    let dialect = dialect.map_err(|error: payload::dialect::UnknownDialect| {
+    let dialect = dialect.map_err(|error: UnknownDialect| {
         Problem::new(422, "unknown_dialect", format!("`dialect` {error}"))
     })?;
     let options = Options {

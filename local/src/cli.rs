@@ -1,0 +1,126 @@
+//! The command line.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+
+/// The whole certhooks stack on this machine, from template.yaml.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) serve: Serve,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Post every sample event, wait for the deliveries, print what happened and end.
+    Demo(Stack),
+    /// Print a new platform key and its SHA-256, for the template's `PlatformKeyHash`.
+    Key,
+}
+
+/// Serve until Ctrl-C.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) stack: Stack,
+    /// The port to answer on; 0 takes a free one.
+    #[arg(long, default_value_t = 3000)]
+    pub(crate) port: u16,
+    /// Where state is kept.
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = ".local",
+        conflicts_with = "memory"
+    )]
+    pub(crate) data: PathBuf,
+    /// Keep no state.
+    #[arg(long)]
+    pub(crate) memory: bool,
+    /// Print one JSON object when everything answers, and nothing else on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What is run, and how.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Stack {
+    /// The template; by default the nearest template.yaml from here upward.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) template: Option<PathBuf>,
+    /// A value for a parameter of the template. May be repeated.
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(crate) parameters: Vec<(String, String)>,
+    /// The platform key. By default one is made, and kept with the state.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) platform_key: Option<String>,
+    /// Run the functions' binaries as on Lambda instead of calling them in this process.
+    #[arg(long)]
+    pub(crate) processes: bool,
+    /// How many processes each function has.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=100), requires = "processes")]
+    pub(crate) environments: u16,
+}
+
+impl Stack {
+    pub(crate) fn parameters(&self) -> BTreeMap<String, String> {
+        self.parameters.iter().cloned().collect()
+    }
+
+    /// The template to run: the given one, else the nearest `template.yaml` from here upward, else this workspace's.
+    pub(crate) fn template(&self) -> Result<PathBuf> {
+        if let Some(file) = &self.template {
+            return Ok(file.clone());
+        }
+        let here = std::env::current_dir().context("the current directory is gone")?;
+        let upward = here.ancestors().map(|folder| folder.join("template.yaml"));
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("template.yaml");
+        let found = upward.chain([own]).find(|file| file.is_file());
+        found.context("there is no template.yaml from here upward: name one with --template")
+    }
+}
+
+fn parameter(text: &str) -> std::result::Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = parts.ok_or_else(|| format!("`{text}` is not NAME=VALUE"))?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn parameters_may_be_repeated_and_hold_equals_signs() {
+        let cli = Cli::parse_from([
+            "local",
+            "demo",
+            "--parameter",
+            "A=1",
+            "--parameter",
+            "B=x=y",
+        ]);
+        let Some(Command::Demo(stack)) = cli.command else {
+            panic!("demo")
+        };
+        let expected =
+            [("A", "1"), ("B", "x=y")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(stack.parameters(), BTreeMap::from(expected));
+        assert!(Cli::try_parse_from(["local", "--parameter", "=1"]).is_err());
+    }
+}

@@ -1,0 +1,112 @@
+//! The whole stack on one machine, read from `template.yaml`.
+//!
+//! An embedded DynamoDB and SQS answer their real wire protocols on loopback; this crate plays API Gateway, Lambda, the
+//! queue mapping and the schedules between them and the functions. What runs here is what is deployed: the template is
+//! the only description, and a construct that is not understood is an error.
+#![expect(
+    clippy::print_stdout,
+    reason = "a command line program: standard output is its answer, the log is on standard error"
+)]
+
+mod binaries;
+pub mod cli;
+mod client;
+mod clock;
+mod control;
+mod demo;
+mod emulators;
+mod environments;
+mod event_source;
+mod functions;
+mod gateway;
+mod inbox;
+mod invoke;
+mod payload_v2;
+mod routes;
+mod runtime_api;
+mod schedules;
+mod seed;
+mod serve;
+mod stack;
+mod template;
+#[cfg(test)]
+mod testing;
+
+use std::{io::IsTerminal, process::ExitCode};
+
+use anyhow::Result;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    cli::{Cli, Command},
+    stack::Stack,
+};
+
+/// Does what the command line says, until it is done or told to stop by Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// The stack cannot start; the message says what to change.
+pub async fn run(cli: Cli) -> Result<ExitCode> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    // Whatever is under way is dropped, and every process that was started ends with it.
+    tokio::select! {
+        result = act(cli) => result,
+        _ = interrupt.recv() => Ok(ExitCode::SUCCESS),
+        _ = terminate.recv() => Ok(ExitCode::SUCCESS),
+    }
+}
+
+async fn act(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        None => {
+            log_to_standard_error("info");
+            serve::run(&cli.serve).await?;
+        }
+        Some(Command::Key) => {
+            let key = seed::new_platform_key();
+            println!(
+                "platform key     {}\nPlatformKeyHash  {}",
+                key.expose(),
+                key.sha256()
+            );
+        }
+        Some(Command::Demo(arguments)) => {
+            log_to_standard_error("warn");
+            return demonstrate(&arguments).await;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn demonstrate(arguments: &cli::Stack) -> Result<ExitCode> {
+    let platform_key = match &arguments.platform_key {
+        Some(key) => key.clone(),
+        None => seed::new_platform_key().expose().to_owned(),
+    };
+    let options = serve::options(arguments, &platform_key, None, 0)?;
+    let samples = options.template.with_file_name("events").join("ingest");
+    let stack = Stack::start(&options).await?;
+    let report = demo::run(&stack, &platform_key, &samples).await?;
+    print!("{}", report.text);
+    Ok(if report.is_good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// One readable line per event. `RUST_LOG` replaces the default.
+fn log_to_standard_error(level: &str) {
+    let quiet = "aws=warn,dynoxide=warn,hyper=warn,lambda=warn,reqwest=warn,rustack=warn";
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new(format!("{level},{quiet}")));
+    tracing_subscriber::fmt()
+        .compact()
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}

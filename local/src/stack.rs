@@ -1,0 +1,275 @@
+//! The running stack: emulators, functions, gateway, queue mappings and schedules, wired as the template says.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use anyhow::{Context, Result};
+use axum::{Router, serve::ListenerExt};
+use tokio::{net::TcpListener, task::JoinSet};
+
+use crate::{
+    binaries, control,
+    emulators::{self, Emulators},
+    environments::{Environments, Registry},
+    event_source::EventSource,
+    functions,
+    gateway::{self, Gateway},
+    inbox::{self, Inbox},
+    invoke::{Functions, Invocable, Runner},
+    runtime_api, schedules,
+    template::{Function, Template},
+};
+
+/// How many invocations a queue may start side by side when functions run in this process.
+const CONCURRENCY_IN_PROCESS: usize = 200;
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// The template.
+    pub(crate) template: PathBuf,
+    /// Values for its parameters.
+    pub(crate) parameters: BTreeMap<String, String>,
+    /// Where to keep the tables; `None` keeps them in memory.
+    pub(crate) data: Option<PathBuf>,
+    /// The port to answer on; 0 takes a free one.
+    pub(crate) port: u16,
+    /// How the functions run.
+    pub(crate) mode: Mode,
+}
+
+/// The two ways to run the functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// In this process.
+    InProcess,
+    /// As processes, so many per function.
+    Processes(usize),
+}
+
+/// The running stack. Everything stops when it is dropped.
+pub(crate) struct Stack {
+    /// Where it answers, without a slash at the end.
+    pub(crate) url: String,
+    /// What endpoints at `/inbox/{name}` have received.
+    pub(crate) inbox: Arc<Inbox>,
+    _tasks: JoinSet<()>,
+    _emulators: Emulators,
+}
+
+impl Stack {
+    /// Starts everything. The returned stack answers.
+    pub(crate) async fn start(options: &Options) -> Result<Self> {
+        let (listener, address) = emulators::listen(options.port).await?;
+        let emulators = Emulators::start(options.data.as_deref()).await?;
+        let template = Template::load(&options.template, &options.parameters, &emulators.sqs_url)?;
+        emulators.create_tables(&template.tables)?;
+        emulators.create_queues(&template.queues).await?;
+
+        let mut tasks = JoinSet::new();
+        let registry = Registry::default();
+        let described = template
+            .functions
+            .into_iter()
+            .map(|function| with_local_settings(function, &emulators));
+        let functions = match options.mode {
+            Mode::InProcess => in_process(described, &emulators)?,
+            Mode::Processes(count) => {
+                let (listener, address) = emulators::listen(0).await?;
+                tasks.spawn(emulators::serve(
+                    listener,
+                    runtime_api::router(registry.clone()),
+                ));
+                in_processes(described.collect(), count, address, &registry).await?
+            }
+        };
+        for target in functions.iter() {
+            start_triggers(target, &emulators, options.mode, &mut tasks);
+        }
+        let inbox = Arc::new(Inbox::default());
+        let gateway = Router::new()
+            .fallback(gateway::answer)
+            .with_state(Arc::new(Gateway::new(&functions)));
+        let router = gateway
+            .merge(control::router(functions, registry))
+            .merge(inbox::router(Arc::clone(&inbox)));
+        tasks.spawn(serve(listener, router));
+        Ok(Self {
+            url: format!("http://{address}"),
+            inbox,
+            _tasks: tasks,
+            _emulators: emulators,
+        })
+    }
+}
+
+/// What `local` adds to every function's environment, and the template never says.
+fn with_local_settings(mut function: Function, emulators: &Emulators) -> Function {
+    let settings = [
+        ("ALLOW_PRIVATE_ENDPOINTS", "true"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", &emulators.dynamodb_url),
+        ("AWS_ENDPOINT_URL_SQS", &emulators.sqs_url),
+    ];
+    function
+        .environment
+        .extend(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    function
+}
+
+fn in_process(
+    described: impl Iterator<Item = Function>,
+    emulators: &Emulators,
+) -> Result<Functions> {
+    let invocables = described.map(|function| {
+        let handler = functions::handler(&function.binary, &function.environment, emulators)
+            .with_context(|| format!("{} cannot start", function.logical_id))?;
+        Ok(Invocable {
+            function,
+            runner: Runner::InProcess(handler),
+        })
+    });
+    invocables.collect::<Result<_>>().map(Functions::new)
+}
+
+async fn in_processes(
+    described: Vec<Function>,
+    count: usize,
+    runtime_api: SocketAddr,
+    registry: &Registry,
+) -> Result<Functions> {
+    let names: Vec<&str> = described
+        .iter()
+        .map(|function| function.binary.as_str())
+        .collect();
+    binaries::build(&names).await?;
+    let invocables = described.into_iter().map(|function| {
+        let binary = binaries::path(&function.binary)?;
+        let environments =
+            Environments::start(&function, binary, count, &runtime_api.to_string(), registry);
+        Ok(Invocable {
+            function,
+            runner: Runner::Processes(environments),
+        })
+    });
+    invocables.collect::<Result<_>>().map(Functions::new)
+}
+
+fn start_triggers(
+    target: &Arc<Invocable>,
+    emulators: &Emulators,
+    mode: Mode,
+    tasks: &mut JoinSet<()>,
+) {
+    for mapping in &target.function.queues {
+        let most = match mode {
+            Mode::InProcess => CONCURRENCY_IN_PROCESS,
+            Mode::Processes(count) => count,
+        };
+        let source = EventSource {
+            target: Arc::clone(target),
+            queue_url: emulators.queue_url(&mapping.queue_arn),
+            mapping: mapping.clone(),
+            sqs: emulators.sqs(),
+            loops_at_most: mapping
+                .maximum_concurrency
+                .map_or(most, |limit| limit.min(most)),
+        };
+        tasks.spawn(source.run());
+    }
+    for schedule in &target.function.schedules {
+        tasks.spawn(schedules::run(Arc::clone(target), schedule.clone()));
+    }
+}
+
+/// Serves the public address, where handlers learn who asks.
+async fn serve(listener: TcpListener, router: Router) {
+    let listener = listener.tap_io(emulators::send_at_once);
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    if let Err(error) = axum::serve(listener, service).await {
+        tracing::error!(%error, "the HTTP server ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn options(template: &std::path::Path, port: u16) -> Options {
+        Options {
+            template: template.to_owned(),
+            parameters: BTreeMap::new(),
+            data: None,
+            port,
+            mode: Mode::InProcess,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stack_answers_as_the_gateway_as_lambda_and_for_itself() {
+        let directory = tempfile::tempdir().unwrap();
+        let template = directory.path().join("template.yaml");
+        std::fs::write(&template, "Resources: {}").unwrap();
+        let stack = Stack::start(&options(&template, 0)).await.unwrap();
+        let http = reqwest::Client::new();
+        for (method, path, status, body) in [
+            ("GET", "/nowhere", 404, r#"{"message":"Not Found"}"#),
+            ("GET", "/_local/environments", 200, "[]"),
+            ("POST", "/inbox/demo", 204, ""),
+            (
+                "POST",
+                "/2015-03-31/functions/other/invocations",
+                404,
+                r#"{"Message":"Function not found: other","Type":"User"}"#,
+            ),
+        ] {
+            let request = http.request(method.parse().unwrap(), format!("{}{path}", stack.url));
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), status, "{path}");
+            assert_eq!(answer.text().await.unwrap(), body, "{path}");
+        }
+        let inbox: Value = http
+            .get(format!("{}/inbox.json", stack.url))
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        assert_eq!(inbox[0]["endpoint"], "demo");
+        let page = http
+            .get(format!("{}/inbox", stack.url))
+            .send()
+            .await
+            .unwrap();
+        assert!(
+            page.headers()["content-type"]
+                .to_str()
+                .unwrap()
+                .starts_with("text/html")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_said_with_the_way_out() {
+        let (_listener, address) = emulators::listen(0).await.unwrap();
+        let error = Stack::start(&options(std::path::Path::new("none"), address.port()))
+            .await
+            .err()
+            .unwrap();
+        assert!(error.to_string().contains("--port"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_function_that_this_program_does_not_contain_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let template = directory.path().join("template.yaml");
+        let text = "Resources: {Odd: {Type: AWS::Serverless::Function, Properties: {CodeUri: target/lambda/odd/}}}";
+        std::fs::write(&template, text).unwrap();
+        let error = Stack::start(&options(&template, 0)).await.err().unwrap();
+        assert!(
+            format!("{error:#}").contains("Odd cannot start"),
+            "{error:#}"
+        );
+    }
+}

@@ -1,0 +1,132 @@
+use std::time::Duration;
+
+use super::*;
+
+fn parse(text: &str) -> Result<Template> {
+    Template::parse(text, &BTreeMap::new(), "http://127.0.0.1:1")
+}
+
+fn refusal(resources: &str) -> String {
+    format!(
+        "{:#}",
+        parse(&format!("Resources:\n{resources}")).unwrap_err()
+    )
+}
+
+#[test]
+fn the_products_template_is_understood() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
+    let given = BTreeMap::from([("PlatformKeyHash".to_owned(), "0".repeat(64))]);
+    let template = Template::load(Path::new(file), &given, "http://127.0.0.1:1").unwrap();
+    assert!(template.tables.len() >= 3);
+    assert!(
+        template
+            .functions
+            .iter()
+            .any(|function| !function.routes.is_empty())
+    );
+    assert!(
+        template
+            .functions
+            .iter()
+            .any(|function| !function.queues.is_empty())
+    );
+}
+
+#[test]
+fn globals_are_merged_and_references_resolved() {
+    let template = parse(
+        "
+Globals:
+  Function:
+    Timeout: 7
+    Environment: {Variables: {QUEUE_URL: !Ref Queue, STAGE: global}}
+Resources:
+  Dead: {Type: AWS::SQS::Queue}
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties: {VisibilityTimeout: 9, RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 3}}
+  Worker:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: target/lambda/worker/
+      Environment: {Variables: {STAGE: own, DAYS: 90}}
+      Events:
+        Queue: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn, BatchSize: 5, FunctionResponseTypes: [ReportBatchItemFailures]}}
+        Tick: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 minute)}}
+",
+    )
+    .unwrap();
+    let worker = &template.functions[0];
+    assert_eq!(worker.binary, "worker");
+    assert_eq!(worker.timeout, Duration::from_secs(7));
+    let variables: Vec<(&str, &str)> = worker
+        .environment
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let url = "http://127.0.0.1:1/000000000000/local-Queue";
+    assert_eq!(
+        variables,
+        [("DAYS", "90"), ("QUEUE_URL", url), ("STAGE", "own")]
+    );
+    assert_eq!(
+        worker.queues[0].queue_arn,
+        "arn:aws:sqs:us-east-1:000000000000:local-Queue"
+    );
+    assert_eq!(worker.schedules[0].every, Duration::from_secs(60));
+    assert_eq!(template.queues[0].queue_name, "local-Dead");
+    let redrive = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:local-Dead","maxReceiveCount":3}"#;
+    assert!(
+        template.queues[1]
+            .attributes()
+            .contains(&("RedrivePolicy".to_owned(), redrive.to_owned()))
+    );
+}
+
+#[test]
+fn a_resource_whose_condition_is_false_does_not_exist() {
+    let template = parse(
+        "
+Parameters: {Billing: {Type: String, Default: off}}
+Conditions: {Sells: !Equals [!Ref Billing, on]}
+Resources:
+  Queue: {Type: AWS::SQS::Queue, Condition: Sells}
+",
+    )
+    .unwrap();
+    assert!(template.queues.is_empty());
+}
+
+#[test]
+fn an_unknown_type_is_refused_by_name() {
+    assert!(
+        refusal("  Bus: {Type: AWS::Events::EventBus}")
+            .contains("Bus: the type AWS::Events::EventBus")
+    );
+}
+
+#[test]
+fn an_unknown_property_is_refused_with_its_resource() {
+    let message = refusal(
+        "  Queue: {Type: AWS::SQS::Queue, Properties: {RedrivePolicy: {maxReceiveCont: 3}}}",
+    );
+    assert!(message.contains("Queue.RedrivePolicy"), "{message}");
+    assert!(message.contains("maxReceiveCont"), "{message}");
+}
+
+#[test]
+fn an_unknown_event_of_a_function_is_refused_with_its_name() {
+    let message = refusal(
+        "  Worker: {Type: AWS::Serverless::Function, Properties: {CodeUri: a/b/, Events: {Odd: {Type: Kinesis}}}}",
+    );
+    assert!(
+        message.contains("Worker.Events.Odd.Type: Kinesis"),
+        "{message}"
+    );
+}
+
+#[test]
+fn alarms_are_left_out() {
+    assert!(parse("Resources:\n  Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {Anything: !GetAtt Topic.X}}").is_ok());
+}
