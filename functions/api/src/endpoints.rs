@@ -230,7 +230,12 @@ fn subscribe(endpoint: &mut Endpoint, patterns: &[String], member: &str, fields:
         Ok(subscription) => endpoint.event_types = subscription,
         Err(unknown) => {
             for index in unknown {
-                let reason = format!("no event type of {} or canonical matches", endpoint.dialect);
+                let reason = match endpoint.dialect {
+                    Dialect::Canonical => "matches no event type".to_owned(),
+                    dialect => {
+                        format!("matches no event type, by its canonical or its {dialect} name")
+                    }
+                };
                 fields.fault_within(member, &index.to_string(), &reason);
             }
         }

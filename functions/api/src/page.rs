@@ -53,12 +53,20 @@ pub(crate) fn cursor<T: FromStr>(request: &Request) -> Result<Option<T>, Problem
         .ok_or_else(|| fault("cursor", "must be the `next_cursor` of an earlier answer"))
 }
 
+#[derive(Serialize)]
+struct List<'i, T> {
+    data: &'i [T],
+    next_cursor: Option<String>,
+}
+
 /// The answer to a list.
 pub(crate) fn answer(items: &[impl Serialize], next: Option<String>) -> Response<Body> {
-    let next_cursor = next.map(|place| BASE64.encode(place));
     reply::json(
         200,
-        &serde_json::json!({ "data": items, "next_cursor": next_cursor }),
+        &List {
+            data: items,
+            next_cursor: next.map(|place| BASE64.encode(place)),
+        },
     )
 }
 

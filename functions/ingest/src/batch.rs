@@ -37,6 +37,11 @@ struct WithOptions<'b> {
     idempotency_key: Option<String>,
 }
 
+#[derive(Serialize)]
+struct BatchAnswer {
+    results: Vec<ItemAnswer>,
+}
+
 /// What became of one item, in the place it had in the batch.
 #[derive(Serialize)]
 struct ItemAnswer {
@@ -78,7 +83,7 @@ pub(crate) async fn each(
         })
         .collect::<Vec<_>>()
         .await;
-    Ok(reply::json(200, &serde_json::json!({ "results": answers })))
+    Ok(reply::json(200, &BatchAnswer { results: answers }))
 }
 
 /// The items of a batch as they stand in it.
