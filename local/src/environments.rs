@@ -18,9 +18,13 @@ use std::{
 use bytes::Bytes;
 use serde::Serialize;
 use tokio::{
+    process::Child,
     sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
     time::Instant,
+};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
 };
 use ulid::Ulid;
 
@@ -39,7 +43,23 @@ pub(crate) struct Invocation {
 /// The environments of one function. They end when this is dropped.
 pub(crate) struct Environments {
     invocations: mpsc::UnboundedSender<Invocation>,
-    supervisors: Vec<JoinHandle<()>>,
+    _stop: DropGuard,
+}
+
+/// All processes that were started, so that they can be ended together.
+#[derive(Clone, Default)]
+pub(crate) struct Processes {
+    supervisors: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Processes {
+    /// Kills what still runs and waits until it is gone.
+    pub(crate) async fn end(&self) {
+        self.stop.cancel();
+        self.supervisors.close();
+        self.supervisors.wait().await;
+    }
 }
 
 impl Environments {
@@ -50,7 +70,9 @@ impl Environments {
         count: usize,
         runtime_api: &str,
         registry: &Registry,
+        processes: &Processes,
     ) -> Self {
+        let stop = processes.stop.child_token();
         let (invocations, waiting) = mpsc::unbounded_channel();
         let pool = Arc::new(Pool {
             function: function.clone(),
@@ -58,11 +80,15 @@ impl Environments {
             runtime_api: runtime_api.to_owned(),
             waiting: tokio::sync::Mutex::new(waiting),
             again: invocations.clone(),
+            stop: stop.clone(),
         });
-        let supervise = |_| tokio::spawn(supervise(Arc::clone(&pool), registry.clone()));
+        for _ in 0..count {
+            let supervisor = supervise(Arc::clone(&pool), registry.clone());
+            processes.supervisors.spawn(supervisor);
+        }
         Self {
             invocations,
-            supervisors: (0..count).map(supervise).collect(),
+            _stop: stop.drop_guard(),
         }
     }
 
@@ -80,18 +106,13 @@ impl Environments {
     }
 }
 
-impl Drop for Environments {
-    fn drop(&mut self) {
-        self.supervisors.iter().for_each(JoinHandle::abort);
-    }
-}
-
 struct Pool {
     function: Function,
     binary: PathBuf,
     runtime_api: String,
     waiting: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
     again: mpsc::UnboundedSender<Invocation>,
+    stop: CancellationToken,
 }
 
 impl Pool {
@@ -232,9 +253,9 @@ impl Registry {
     }
 }
 
-/// Keeps one environment running for good.
+/// Keeps one environment running until it is told to stop.
 async fn supervise(pool: Arc<Pool>, registry: Registry) {
-    loop {
+    while !pool.stop.is_cancelled() {
         let name = Ulid::generate().to_string();
         let environment = Arc::new(Environment {
             pool: Arc::clone(&pool),
@@ -249,11 +270,15 @@ async fn supervise(pool: Arc<Pool>, registry: Registry) {
             .insert(name.clone(), Arc::clone(&environment));
         let reason = run(&pool, &name, &environment).await;
         registry.entries().remove(&name);
-        tracing::warn!(function = pool.function.binary, %reason, "an environment ended and is started again");
         environment.end(reason.clone());
+        if pool.stop.is_cancelled() {
+            return;
+        }
+        tracing::warn!(function = pool.function.binary, %reason, "an environment ended and is started again");
         if !environment.has_started.load(Ordering::Relaxed) {
             pool.fail_one(reason);
-            tokio::time::sleep(PAUSE_AFTER_FAILED_START).await;
+            let pause = tokio::time::sleep(PAUSE_AFTER_FAILED_START);
+            pool.stop.run_until_cancelled(pause).await;
         }
     }
 }
@@ -283,11 +308,20 @@ async fn run(pool: &Pool, name: &str, environment: &Environment) -> InvokeError 
             Err(error) => InvokeError::failed("Runtime.ExitError", error.to_string()),
         },
         () = environment.overdue() => {
-            if let Err(error) = child.kill().await {
-                tracing::warn!(%error, "an overdue environment could not be killed");
-            }
+            kill(&mut child).await;
             InvokeError::TimedOut(pool.function.timeout)
         }
+        () = pool.stop.cancelled() => {
+            kill(&mut child).await;
+            InvokeError::failed("Runtime.Exited", "the local stack is stopping")
+        }
+    }
+}
+
+/// Kills a process and waits until it is gone.
+async fn kill(child: &mut Child) {
+    if let Err(error) = child.kill().await {
+        tracing::warn!(%error, "a process could not be killed");
     }
 }
 

@@ -40,6 +40,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     cli::{Cli, Command},
+    environments::Processes,
     stack::Stack,
 };
 
@@ -50,19 +51,21 @@ use crate::{
 pub async fn run(cli: Cli) -> Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    // Whatever is under way is dropped, and every process that was started ends with it.
-    tokio::select! {
-        result = act(cli) => result,
+    let processes = Processes::default();
+    let result = tokio::select! {
+        result = act(cli, &processes) => result,
         _ = interrupt.recv() => Ok(ExitCode::SUCCESS),
         _ = terminate.recv() => Ok(ExitCode::SUCCESS),
-    }
+    };
+    processes.end().await;
+    result
 }
 
-async fn act(cli: Cli) -> Result<ExitCode> {
+async fn act(cli: Cli, processes: &Processes) -> Result<ExitCode> {
     match cli.command {
         None => {
             log_to_standard_error("info");
-            serve::run(&cli.serve).await?;
+            serve::run(&cli.serve, processes).await?;
         }
         Some(Command::Key) => {
             let key = seed::new_platform_key();
@@ -74,20 +77,20 @@ async fn act(cli: Cli) -> Result<ExitCode> {
         }
         Some(Command::Demo(arguments)) => {
             log_to_standard_error("warn");
-            return demonstrate(&arguments).await;
+            return demonstrate(&arguments, processes).await;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn demonstrate(arguments: &cli::Stack) -> Result<ExitCode> {
+async fn demonstrate(arguments: &cli::Stack, processes: &Processes) -> Result<ExitCode> {
     let platform_key = match &arguments.platform_key {
         Some(key) => key.clone(),
         None => seed::new_platform_key().expose().to_owned(),
     };
     let options = serve::options(arguments, &platform_key, None, 0)?;
     let samples = options.template.with_file_name("events").join("ingest");
-    let stack = Stack::start(&options).await?;
+    let stack = Stack::start(&options, processes).await?;
     let report = demo::run(&stack, &platform_key, &samples).await?;
     print!("{}", report.text);
     Ok(if report.is_good {

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::{
     cli::{self, Serve},
+    environments::Processes,
     seed::{self, Demo, Wanted},
     stack::{Mode, Options, Stack},
 };
@@ -18,7 +19,7 @@ const ENDPOINTS: &[Wanted] = &[Wanted {
 }];
 
 /// Serves until it is dropped.
-pub(crate) async fn run(arguments: &Serve) -> Result<()> {
+pub(crate) async fn run(arguments: &Serve, processes: &Processes) -> Result<()> {
     let data = (!arguments.memory).then_some(arguments.data.as_path());
     let kept = match data {
         None => None,
@@ -34,13 +35,8 @@ pub(crate) async fn run(arguments: &Serve) -> Result<()> {
         .clone()
         .or_else(|| kept.as_ref().map(|demo| demo.platform_key.clone()))
         .unwrap_or_else(|| seed::new_platform_key().expose().to_owned());
-    let stack = Stack::start(&options(
-        &arguments.stack,
-        &platform_key,
-        data,
-        arguments.port,
-    )?)
-    .await?;
+    let options = options(&arguments.stack, &platform_key, data, arguments.port)?;
+    let stack = Stack::start(&options, processes).await?;
     let mut demo = match kept {
         Some(demo) => seed::resume(&stack, demo).await?,
         None => seed::create(&stack, &platform_key, ENDPOINTS).await?,

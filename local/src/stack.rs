@@ -9,7 +9,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 use crate::{
     binaries, control,
     emulators::{self, Emulators},
-    environments::{Environments, Registry},
+    environments::{Environments, Processes, Registry},
     event_source::EventSource,
     functions,
     gateway::{self, Gateway},
@@ -57,8 +57,8 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// Starts everything. The returned stack answers.
-    pub(crate) async fn start(options: &Options) -> Result<Self> {
+    /// Starts everything. The returned stack answers. Processes it starts are among `processes`.
+    pub(crate) async fn start(options: &Options, processes: &Processes) -> Result<Self> {
         let (listener, address) = emulators::listen(options.port).await?;
         let emulators = Emulators::start(options.data.as_deref()).await?;
         let template = Template::load(&options.template, &options.parameters, &emulators.sqs_url)?;
@@ -79,7 +79,7 @@ impl Stack {
                     listener,
                     runtime_api::router(registry.clone()),
                 ));
-                in_processes(described.collect(), count, address, &registry).await?
+                in_processes(described.collect(), count, address, &registry, processes).await?
             }
         };
         for target in functions.iter() {
@@ -135,6 +135,7 @@ async fn in_processes(
     count: usize,
     runtime_api: SocketAddr,
     registry: &Registry,
+    processes: &Processes,
 ) -> Result<Functions> {
     let names: Vec<&str> = described
         .iter()
@@ -143,8 +144,14 @@ async fn in_processes(
     binaries::build(&names).await?;
     let invocables = described.into_iter().map(|function| {
         let binary = binaries::path(&function.binary)?;
-        let environments =
-            Environments::start(&function, binary, count, &runtime_api.to_string(), registry);
+        let environments = Environments::start(
+            &function,
+            binary,
+            count,
+            &runtime_api.to_string(),
+            registry,
+            processes,
+        );
         Ok(Invocable {
             function,
             runner: Runner::Processes(environments),
@@ -210,7 +217,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let template = directory.path().join("template.yaml");
         std::fs::write(&template, "Resources: {}").unwrap();
-        let stack = Stack::start(&options(&template, 0)).await.unwrap();
+        let stack = Stack::start(&options(&template, 0), &Processes::default())
+            .await
+            .unwrap();
         let http = reqwest::Client::new();
         for (method, path, status, body) in [
             ("GET", "/nowhere", 404, r#"{"message":"Not Found"}"#),
@@ -253,10 +262,13 @@ mod tests {
     #[tokio::test]
     async fn a_taken_port_is_said_with_the_way_out() {
         let (_listener, address) = emulators::listen(0).await.unwrap();
-        let error = Stack::start(&options(std::path::Path::new("none"), address.port()))
-            .await
-            .err()
-            .unwrap();
+        let error = Stack::start(
+            &options(std::path::Path::new("none"), address.port()),
+            &Processes::default(),
+        )
+        .await
+        .err()
+        .unwrap();
         assert!(error.to_string().contains("--port"), "{error}");
     }
 
@@ -266,7 +278,10 @@ mod tests {
         let template = directory.path().join("template.yaml");
         let text = "Resources: {Odd: {Type: AWS::Serverless::Function, Properties: {CodeUri: target/lambda/odd/}}}";
         std::fs::write(&template, text).unwrap();
-        let error = Stack::start(&options(&template, 0)).await.err().unwrap();
+        let error = Stack::start(&options(&template, 0), &Processes::default())
+            .await
+            .err()
+            .unwrap();
         assert!(
             format!("{error:#}").contains("Odd cannot start"),
             "{error:#}"

@@ -47,6 +47,8 @@ pub(super) fn spawn(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        // Ctrl-C in a terminal is for this program, which then ends its processes itself.
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()
 }

@@ -1,4 +1,5 @@
 use serde_json::Value;
+use tokio::task::JoinHandle;
 
 use super::*;
 use crate::{binaries, emulators, runtime_api, testing};
@@ -6,6 +7,7 @@ use crate::{binaries, emulators, runtime_api, testing};
 struct Rig {
     environments: Environments,
     registry: Registry,
+    processes: Processes,
     runtime_api: JoinHandle<()>,
 }
 
@@ -29,6 +31,7 @@ async fn rig(count: usize, timeout: Duration) -> Rig {
 async fn rig_of(binary: PathBuf, count: usize, timeout: Duration) -> Rig {
     let (listener, address) = emulators::listen(0).await.unwrap();
     let registry = Registry::default();
+    let processes = Processes::default();
     let runtime_api = tokio::spawn(emulators::serve(
         listener,
         runtime_api::router(registry.clone()),
@@ -37,11 +40,18 @@ async fn rig_of(binary: PathBuf, count: usize, timeout: Duration) -> Rig {
         timeout,
         ..testing::function()
     };
-    let environments =
-        Environments::start(&function, binary, count, &address.to_string(), &registry);
+    let environments = Environments::start(
+        &function,
+        binary,
+        count,
+        &address.to_string(),
+        &registry,
+        &processes,
+    );
     Rig {
         environments,
         registry,
+        processes,
         runtime_api,
     }
 }
@@ -107,15 +117,12 @@ async fn several_processes_work_side_by_side() {
 }
 
 #[tokio::test]
-async fn processes_end_with_their_environments() {
-    let rig = rig(1, LONG).await;
+async fn no_process_is_left_when_they_are_ended() {
+    let rig = rig(2, LONG).await;
     let process = format!("/proc/{}", rig.pid().await);
-    drop(rig);
-    while std::fs::read_to_string(format!("{process}/stat"))
-        .is_ok_and(|stat| !stat.contains(") Z "))
-    {
-        tokio::task::yield_now().await;
-    }
+    rig.processes.end().await;
+    assert!(!std::path::Path::new(&process).exists());
+    assert!(rig.registry.list().is_empty());
 }
 
 #[tokio::test]
