@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::StalledStreamProtectionConfig;
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -150,6 +151,7 @@ impl Emulators {
             .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
             .region(aws_sdk_dynamodb::config::Region::from_static(REGION))
             .credentials_provider(credentials())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .endpoint_url(&self.dynamodb_url);
         aws_sdk_dynamodb::Client::from_conf(config.build())
     }
@@ -160,6 +162,7 @@ impl Emulators {
             .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
             .region(aws_sdk_sqs::config::Region::from_static(REGION))
             .credentials_provider(credentials())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .endpoint_url(&self.sqs_url);
         aws_sdk_sqs::Client::from_conf(config.build())
     }

@@ -27,8 +27,8 @@ use crate::{
     template::{QueueMapping, REGION},
 };
 
-/// Loops that always run.
-const LOOPS_AT_LEAST: usize = 5;
+/// Loops that always run. Few keep the batches full; more come as soon as none is free.
+const LOOPS_AT_LEAST: usize = 2;
 /// How long all loops must have been at work before there are more of them.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How long an additional loop waits for a message before it ends.

@@ -119,27 +119,19 @@ impl Events {
 
         let organization = submission.organization;
         let (endpoints, written) = self.write(id, submission, now).await?;
-        let delay = if written {
-            Duration::ZERO
-        } else {
-            REPEATED_AFTER
+        let wake_up = |endpoint| {
+            let delivery = DeliveryKey {
+                organization,
+                event: id,
+                endpoint,
+            };
+            if written {
+                (WakeUp::first(delivery), Duration::ZERO)
+            } else {
+                (WakeUp::new(delivery, 1), REPEATED_AFTER)
+            }
         };
-        let wake_ups: Vec<_> = endpoints
-            .iter()
-            .map(|&endpoint| {
-                (
-                    WakeUp::new(
-                        DeliveryKey {
-                            organization,
-                            event: id,
-                            endpoint,
-                        },
-                        1,
-                    ),
-                    delay,
-                )
-            })
-            .collect();
+        let wake_ups: Vec<_> = endpoints.iter().copied().map(wake_up).collect();
         queue.send(&wake_ups).await?;
         Ok(if is_first {
             Acceptance::Accepted { id, endpoints }

@@ -2,7 +2,7 @@
 //!
 //! A delivery has no row until its first attempt is over: an accepted event without a row is pending.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -257,13 +257,14 @@ impl Deliveries {
         }
     }
 
-    /// Rows and events of many deliveries with one request; what does not exist is missing in the maps.
+    /// Rows of deliveries, and events, with one request; what does not exist is missing in the maps.
     ///
     /// # Errors
     /// DynamoDB did not answer.
     pub async fn read(
         &self,
-        keys: &[DeliveryKey],
+        deliveries: impl Iterator<Item = DeliveryKey>,
+        events: impl Iterator<Item = (OrganizationId, EventId)>,
     ) -> Result<
         (
             HashMap<DeliveryKey, Delivery>,
@@ -271,24 +272,14 @@ impl Deliveries {
         ),
         StateError,
     > {
-        let mut events: Vec<(OrganizationId, EventId)> = keys
-            .iter()
-            .map(|key| (key.organization, key.event))
-            .collect();
-        events.sort_unstable();
-        events.dedup();
-        let mut unique = keys.to_vec();
-        unique.sort_unstable();
-        unique.dedup();
-        let mut wanted: Vec<(&str, Item)> = unique
-            .iter()
-            .map(|key| (self.table.as_str(), key.item()))
-            .collect();
-        wanted.extend(
-            events
-                .into_iter()
-                .map(|(of, event)| (self.events_table.as_str(), event_key(of, event))),
-        );
+        // One request must not name a key twice.
+        let deliveries: BTreeSet<DeliveryKey> = deliveries.collect();
+        let events: BTreeSet<(OrganizationId, EventId)> = events.collect();
+        let rows = deliveries.into_iter().map(|key| (&self.table, key.item()));
+        let events = events
+            .into_iter()
+            .map(|(of, event)| (&self.events_table, event_key(of, event)));
+        let wanted: Vec<(&String, Item)> = rows.chain(events).collect();
 
         let (mut rows, mut found) = (HashMap::new(), HashMap::new());
         for batch in wanted.chunks(BATCH) {
@@ -296,7 +287,7 @@ impl Deliveries {
             for table in [&self.table, &self.events_table] {
                 let keys: Vec<Item> = batch
                     .iter()
-                    .filter(|(of, _)| *of == table)
+                    .filter(|(of, _)| of == &table)
                     .map(|(_, key)| key.clone())
                     .collect();
                 if !keys.is_empty() {

@@ -26,10 +26,21 @@ pub struct WakeUp {
     endpoint: EndpointId,
     /// Which attempt is due, counted from 1. A row that has made it already is not attempted again.
     pub attempt: u32,
+    /// True for the one wake-up with which a delivery begins: there is no row yet to look for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub first: bool,
 }
 
 impl WakeUp {
-    /// For attempt number `attempt` of a delivery.
+    /// With which a delivery begins.
+    pub fn first(delivery: DeliveryKey) -> Self {
+        Self {
+            first: true,
+            ..Self::new(delivery, 1)
+        }
+    }
+
+    /// For attempt number `attempt` of a delivery that has begun, or may have.
     pub fn new(delivery: DeliveryKey, attempt: u32) -> Self {
         let DeliveryKey {
             organization,
@@ -42,6 +53,7 @@ impl WakeUp {
             event,
             endpoint,
             attempt,
+            first: false,
         }
     }
 
@@ -128,5 +140,7 @@ mod tests {
         assert_eq!(wake_up, WakeUp::new(wake_up.delivery(), 3));
         let written = serde_json::to_string(&wake_up).unwrap();
         assert_eq!(serde_json::from_str::<WakeUp>(&written).unwrap(), wake_up);
+        let first = serde_json::to_string(&WakeUp::first(wake_up.delivery())).unwrap();
+        assert!(serde_json::from_str::<WakeUp>(&first).unwrap().first);
     }
 }
