@@ -1,1 +1,31 @@
-//! Not written yet.
+//! System tests: the whole product as its users meet it, over HTTP, against a running `local`.
+//!
+//! Every test starts a stack of its own and makes its own organizations, so the order of tests and
+//! what others leave behind never matter. `stack`, `caller`, `receiver`, `samples` and `workspace`
+//! are what the tests are written with; each other module holds the tests of one concern.
+#![allow(
+    clippy::unwrap_used,
+    reason = "in a test, what is not there is a failure"
+)]
+
+mod caller;
+mod receiver;
+mod samples;
+mod stack;
+mod workspace;
+
+mod architecture;
+mod batch;
+mod crash;
+mod dead_letter;
+mod delivery;
+mod endpoints;
+mod fidelity;
+mod ingest;
+mod invoke;
+mod isolation;
+mod keys;
+mod log;
+mod refusals;
+mod retries;
+mod template;

@@ -1,0 +1,103 @@
+//! The sample invocations in `events/`: each is what its function gets on Lambda.
+
+use serde_json::{Value, json};
+
+use crate::stack::{Organization, Stack, text};
+use crate::workspace;
+
+/// Stands in the samples where a key belongs.
+const PLACEHOLDER: &str = "ck_live_replace_with_an_api_key";
+
+/// The function's name in the template: the crate's with a capital letter, and `Function`.
+fn logical_id(function: &str) -> String {
+    let (first, rest) = function.split_at(1);
+    format!("{}{rest}Function", first.to_uppercase())
+}
+
+fn samples(function: &str) -> Vec<(String, Value)> {
+    let read = |path: String| {
+        let text = workspace::read(&path);
+        let value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
+        (path, value)
+    };
+    workspace::files(&format!("events/{function}"))
+        .into_iter()
+        .map(read)
+        .collect()
+}
+
+/// The sample with the platform's key, acting for an organization.
+fn authorized(stack: &Stack, college: &Organization, mut sample: Value) -> Value {
+    let authorization = text(&sample["headers"], "authorization");
+    assert_eq!(
+        authorization,
+        format!("Bearer {PLACEHOLDER}"),
+        "no sample holds a key"
+    );
+    sample["headers"]["authorization"] = json!(format!("Bearer {}", stack.platform_key));
+    sample["headers"]["x-organization-id"] = json!(college.id);
+    sample
+}
+
+#[test]
+fn every_function_has_samples_and_every_sample_a_function() {
+    assert_eq!(
+        workspace::folders("events"),
+        workspace::folders("functions")
+    );
+}
+
+#[tokio::test]
+async fn every_sample_of_an_http_function_is_answered() {
+    let stack = Stack::start().await;
+    let college = stack.create_organization().await;
+    let http = ["ingest", "api"];
+    for function in http {
+        for (path, sample) in samples(function) {
+            let name = logical_id(function);
+            let answer = stack.invoke(&name, sample.to_string().into_bytes()).await;
+            assert_eq!(answer["statusCode"], 401, "{path}: {answer:#}");
+            let sample = authorized(&stack, &college, sample);
+            let answer = stack.invoke(&name, sample.to_string().into_bytes()).await;
+            let status = answer["statusCode"].as_u64().unwrap();
+            assert!((200..300).contains(&status), "{path}: {answer:#}");
+            let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+            assert!(body.is_object(), "{path}: {answer:#}");
+            assert_eq!(answer["isBase64Encoded"], false, "{path}");
+        }
+    }
+    // Whatever else there is, is fed by something else and tested below.
+    let others: Vec<String> = workspace::folders("functions")
+        .into_iter()
+        .filter(|function| !http.contains(&function.as_str()))
+        .collect();
+    assert_eq!(others, ["delivery"]);
+}
+
+#[tokio::test]
+async fn every_sample_of_the_delivery_function_is_taken() {
+    let stack = Stack::start().await;
+    let samples = samples("delivery");
+    assert!(
+        samples
+            .iter()
+            .any(|(path, _)| path.ends_with("/unreadable.json"))
+    );
+    for (path, sample) in samples {
+        let unreadable: Vec<Value> = sample["Records"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|record| serde_json::from_str::<Value>(&text(record, "body")).is_err())
+            .map(|record| json!({"itemIdentifier": record["messageId"]}))
+            .collect();
+        assert_eq!(
+            unreadable.len(),
+            usize::from(path.ends_with("/unreadable.json"))
+        );
+        let answer = stack
+            .invoke("DeliveryFunction", sample.to_string().into_bytes())
+            .await;
+        assert_eq!(answer["batchItemFailures"], json!(unreadable), "{path}");
+    }
+}
