@@ -197,7 +197,7 @@ fn change_members(endpoint: &mut Endpoint, fields: &mut Fields<'_>, target_polic
     }
     if let Some(url) = fields.text("url") {
         match target_policy.parse(&url) {
-            Ok(_) => endpoint.url = url,
+            Ok(_) => url.trim().clone_into(&mut endpoint.url),
             Err(error) => fields.fault("url", &error.to_string()),
         }
     } else if endpoint.url.is_empty() {

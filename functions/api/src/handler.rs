@@ -81,9 +81,11 @@ impl Api {
             .strip_prefix(BASE)
             .unwrap_or_default();
         let path: Vec<&str> = path.split('/').collect();
+        let authorization =
+            header(request, "authorization").map_err(|_| Problem::from(AccessError::BadKey))?;
         let caller = self
             .access
-            .authenticate(&self.accounts, header(request, "authorization"), now)
+            .authenticate(&self.accounts, authorization, now)
             .await?;
         let call = Call {
             request,
@@ -149,7 +151,7 @@ impl Call<'_> {
     pub(crate) async fn account(&self, api: &Api) -> Result<Account, Problem> {
         let organization = self
             .caller
-            .organization(header(self.request, "x-organization-id"))?;
+            .organization(header(self.request, "x-organization-id")?)?;
         let account = api.accounts.read_account(organization).await?;
         account.ok_or_else(|| Problem::not_found("organization"))
     }
@@ -158,7 +160,7 @@ impl Call<'_> {
     pub(crate) async fn recent_account(&self, api: &Api) -> Result<Arc<Account>, Problem> {
         let organization = self
             .caller
-            .organization(header(self.request, "x-organization-id"))?;
+            .organization(header(self.request, "x-organization-id")?)?;
         let account = api.accounts.account(organization, self.now).await?;
         account.ok_or_else(|| Problem::not_found("organization"))
     }

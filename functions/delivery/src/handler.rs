@@ -144,19 +144,48 @@ impl Delivery {
                 keys.iter().map(|key| (key.organization, key.event)),
             )
             .await?;
-        let organizations: HashSet<OrganizationId> =
-            keys.iter().map(|key| key.organization).collect();
-        let mut accounts = HashMap::with_capacity(organizations.len());
-        for organization in organizations {
-            if let Some(account) = self.accounts.account(organization, now).await? {
-                accounts.insert(organization, account);
+        let mut accounts = HashMap::new();
+        for key in keys {
+            if accounts.contains_key(&key.organization) {
+                continue;
+            }
+            if let Some(account) = self.accounts.account(key.organization, now).await? {
+                accounts.insert(key.organization, account);
             }
         }
-        Ok(Known {
+        let mut known = Known {
             rows,
             events,
             accounts,
-        })
+        };
+        self.look_again(batch, &mut known, now).await?;
+        Ok(known)
+    }
+
+    /// Reads the accounts anew in which an endpoint is missing or disabled: what was read seconds ago may
+    /// be older than the endpoint, and holding its deliveries would be for good.
+    async fn look_again(
+        &self,
+        batch: &[Received],
+        known: &mut Known,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let mut doubtful = HashSet::new();
+        for received in batch {
+            let key = received.wake_up.delivery();
+            let account = known.accounts.get(&key.organization);
+            let endpoint = account.and_then(|account| account.endpoint(key.endpoint));
+            if !endpoint.is_some_and(|endpoint| endpoint.enabled) {
+                doubtful.insert(key.organization);
+            }
+        }
+        for organization in doubtful {
+            match self.accounts.refresh(organization, now).await? {
+                Some(account) => known.accounts.insert(organization, account),
+                None => known.accounts.remove(&organization),
+            };
+        }
+        Ok(())
     }
 
     /// Does what one wake-up asks for; returns the next wake-up of its delivery, if there is to be one.

@@ -25,7 +25,9 @@ struct Envelope<'b> {
     events: Vec<&'b RawValue>,
 }
 
+/// An item of any other form is an event: one may have a member called `payload` too.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct WithOptions<'b> {
     #[serde(borrow)]
     payload: &'b RawValue,

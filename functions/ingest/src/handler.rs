@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, Error, Request, RequestExt, Response};
 use reply::{Problem, header};
-use state::{Access, Account, Accounts, Aws, DeliveryQueue, Events};
+use state::{Access, AccessError, Account, Accounts, Aws, DeliveryQueue, Events};
 
 use crate::config::Config;
 use crate::{batch, submit};
@@ -61,11 +61,13 @@ impl Ingest {
     }
 
     async fn answer(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
+        let authorization =
+            header(request, "authorization").map_err(|_| Problem::from(AccessError::BadKey))?;
         let caller = self
             .access
-            .authenticate(&self.accounts, header(request, "authorization"), now)
+            .authenticate(&self.accounts, authorization, now)
             .await?;
-        let organization = caller.organization(header(request, "x-organization-id"))?;
+        let organization = caller.organization(header(request, "x-organization-id")?)?;
         let account = self.accounts.account(organization, now).await?;
         let context = Context {
             account: account.ok_or_else(|| Problem::not_found("organization"))?,

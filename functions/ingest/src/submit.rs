@@ -56,7 +56,7 @@ pub(crate) async fn one(
     context: &Context,
 ) -> Result<Response<Body>, Problem> {
     let mut options = query_options(request)?;
-    options.idempotency_key = header(request, "idempotency-key").map(str::to_owned);
+    options.idempotency_key = header(request, "idempotency-key")?.map(str::to_owned);
     let answer = submit(ingest, request.body().as_ref(), options, context).await?;
     Ok(reply::json(answer.status(), &answer))
 }
@@ -68,10 +68,11 @@ pub(crate) fn query_options(request: &Request) -> Result<Options, Problem> {
     let dialect = dialect.map_err(|error: dialect::UnknownDialect| {
         Problem::new(422, "unknown_dialect", format!("?dialect= {error}"))
     })?;
-    let event = query
-        .first("event")
-        .or_else(|| header(request, "x-webhook-event"))
-        .map(str::to_owned);
+    let event = match query.first("event") {
+        Some(event) => Some(event),
+        None => header(request, "x-webhook-event")?,
+    };
+    let event = event.map(str::to_owned);
     Ok(Options {
         dialect,
         event,
@@ -115,7 +116,7 @@ pub(crate) async fn submit(
         (parsed.event_type, parsed.timestamp, parsed.recognised);
     let dialect = parsed.facts.source.dialect;
     let submission = Submission {
-        organization: organization.id,
+        organization,
         parsed,
         body,
         idempotency_key: options.idempotency_key,

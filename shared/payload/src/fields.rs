@@ -11,6 +11,9 @@ use serde_json::{Map, Value};
 use crate::fault::{Faults, escape};
 use crate::timestamp;
 
+/// Longest identifier: it becomes part of a table's key, which DynamoDB limits to 1,024 bytes.
+pub const MAX_IDENTIFIER: usize = 512;
+
 /// An object being read. Members are taken out; [`Fields::rest`] returns the others.
 pub struct Fields<'f> {
     members: Map<String, Value>,
@@ -100,19 +103,16 @@ impl<'f> Fields<'f> {
         self.require(name, text)
     }
 
-    /// An identifier: a text, or a whole number taken as text.
+    /// An identifier: a text of at most [`MAX_IDENTIFIER`] bytes, or a whole number taken as text.
     pub fn identifier(&mut self, name: &str) -> Option<String> {
-        self.read(
-            name,
-            "must be a string or a whole number",
-            |value| match value {
-                Value::String(text) if !text.trim().is_empty() => Some(text),
-                Value::Number(number) if number.is_i64() || number.is_u64() => {
-                    Some(number.to_string())
-                }
-                _ => None,
-            },
-        )
+        let expected = "must be a string of 1 to 512 bytes or a whole number";
+        self.read(name, expected, |value| match value {
+            Value::String(text) => {
+                (!text.trim().is_empty() && text.len() <= MAX_IDENTIFIER).then_some(text)
+            }
+            Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
+            _ => None,
+        })
     }
 
     /// An identifier that must be there.

@@ -158,8 +158,15 @@ pub fn no_content() -> Response<Body> {
 }
 
 /// A header's text.
-pub fn header<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
-    request.headers().get(name)?.to_str().ok()
+///
+/// # Errors
+/// 422 when it holds anything but visible ASCII: to take it for absent could change what the request means.
+pub fn header<'r>(request: &'r Request, name: &str) -> Result<Option<&'r str>, Problem> {
+    let value = request.headers().get(name).map(HeaderValue::to_str);
+    value.transpose().map_err(|_| {
+        let reason = "must consist of visible ASCII characters";
+        Problem::invalid(Faults::one(name, reason))
+    })
 }
 
 /// Reads a body that must be a JSON object.

@@ -11,16 +11,17 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::{SignedDuration, Timestamp};
 use payload::dialect::{Dialect, Parsed};
-use payload::event::{Event, EventData};
 use payload::id::{EndpointId, EventId, OrganizationId};
 use payload::idempotency::{IdempotencyKey, fingerprint};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use crate::accounts::Organization;
 use crate::body;
-use crate::deliveries::DeliveryKey;
+use crate::delivery::DeliveryKey;
 use crate::error::StateError;
-use crate::events::{EventRow, Events, read_event};
+use crate::event_row::{Derive, EventRow, canonical_form, read_event};
+use crate::events::Events;
 use crate::keyspace;
 use crate::queue::{DeliveryQueue, WakeUp};
 use crate::rows::{Item, from_item, key, number, to_item};
@@ -30,6 +31,8 @@ const KEY_VALID_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// The wake-ups of a repeated event wait this long: by then the first ones are usually done, and a
 /// wake-up that finds its delivery done costs the receiver nothing.
 const REPEATED_AFTER: Duration = Duration::from_secs(10);
+/// Most compressed bytes of an event's bodies: an item of DynamoDB has at most 400 KiB.
+const MAX_STORED: usize = 350 * 1024;
 /// Sort key of an idempotency row.
 const IDEMPOTENCY: &str = "idem";
 
@@ -37,7 +40,7 @@ const IDEMPOTENCY: &str = "idem";
 #[derive(Debug)]
 pub struct Submission<'a> {
     /// Whose it is.
-    pub organization: OrganizationId,
+    pub organization: &'a Organization,
     /// What it says.
     pub parsed: Parsed,
     /// The bytes that say it.
@@ -109,7 +112,7 @@ impl Events {
             ttl: (now + KEY_VALID_FOR).as_second(),
         };
         let first = self
-            .claim(submission.organization, &key, &claim, now)
+            .claim(submission.organization.id, &key, &claim, now)
             .await?;
         let id = first.event_id;
         let is_first = id == claim.event_id;
@@ -117,7 +120,7 @@ impl Events {
             return Ok(Acceptance::Conflict { first: id });
         }
 
-        let organization = submission.organization;
+        let organization = submission.organization.id;
         let (endpoints, written) = self.write(id, submission, now).await?;
         let wake_up = |endpoint| {
             let delivery = DeliveryKey {
@@ -204,31 +207,27 @@ impl Events {
             .as_ref()
             .and_then(|credential| credential.id.clone());
         let (event_type, timestamp) = (parsed.event_type, parsed.timestamp);
-        let canonical = (dialect != Dialect::Canonical).then(|| {
-            let data = EventData {
-                organization_id: organization,
-                facts: parsed.facts,
-            };
-            let event = Event {
-                id,
-                event_type,
-                timestamp,
-                data,
-            };
-            serde_json::to_vec(&event).expect("an event has text keys only")
-        });
+        let native_event = parsed.facts.source.event.clone();
+        let canonical = (dialect != Dialect::Canonical)
+            .then(|| body::compress(&canonical_form(id, organization.id, parsed)));
+        let body = body::compress(body);
+        let fits = body.len() + canonical.as_ref().map_or(0, Vec::len) <= MAX_STORED;
         let row = EventRow {
-            pk: keyspace::month(organization, &id.month()),
+            pk: keyspace::month(organization.id, &id.month()),
             sk: id,
             audit: keyspace::audit(id),
-            organization_id: organization,
+            organization_id: organization.id,
             event_type,
             dialect,
             timestamp,
             credential_id,
             endpoint_ids: endpoints.clone(),
-            body: ByteBuf::from(body::compress(body)),
-            canonical: canonical.map(|canonical| ByteBuf::from(body::compress(&canonical))),
+            body: ByteBuf::from(body),
+            derive: (!fits).then(|| Derive {
+                event: native_event,
+                time_zone: organization.time_zone.clone(),
+            }),
+            canonical: canonical.filter(|_| fits).map(ByteBuf::from),
             ttl: (now + retention).as_second(),
         };
         // NotYetWritten. claim (id fixed) → [crash] → retry of the sender: the same id, written once.

@@ -1,26 +1,21 @@
 //! The table Accounts: organizations with their endpoints and keys.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use payload::event_type::EventType;
 use payload::id::{EndpointId, OrganizationId};
 use payload::timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::cache::Cache;
 use crate::endpoints::Endpoint;
 use crate::error::StateError;
 use crate::keys::KeyRecord;
 use crate::keyspace::{self, ENDPOINT_PREFIX, ORGANIZATION, ORGANIZATIONS};
 use crate::rows::{Item, Page, from_item, key, number, sort_key, text, to_item};
-
-/// How long an environment works with what it read. A change takes effect everywhere after this.
-const CACHED_FOR: SignedDuration = SignedDuration::from_secs(3);
-/// Beyond this many entries the cache starts over: an environment lives for hours.
-const MAX_CACHED: usize = 10_000;
 
 /// A customer of the platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,9 +89,22 @@ impl Accounts {
         if let Some(account) = self.accounts.get(&id, now) {
             return Ok(Some(account));
         }
+        self.refresh(id, now).await
+    }
+
+    /// The same as it is now, remembered for those who ask next.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn refresh(
+        &self,
+        id: OrganizationId,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Account>>, StateError> {
         let account = self.read_account(id).await?.map(Arc::new);
-        if let Some(account) = &account {
-            self.accounts.put(id, Arc::clone(account), now);
+        match &account {
+            Some(account) => self.accounts.put(id, Arc::clone(account), now),
+            None => self.accounts.forget(&id),
         }
         Ok(account)
     }
@@ -280,57 +288,5 @@ impl Accounts {
         TransactWriteItem::builder()
             .put(put.expect("table and item are set"))
             .build()
-    }
-}
-
-/// What was read a moment ago, by key.
-#[derive(Debug)]
-pub(crate) struct Cache<K, V>(Mutex<HashMap<K, (Timestamp, V)>>);
-
-impl<K, V> Default for Cache<K, V> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<K: std::hash::Hash + Eq, V: Clone> Cache<K, V> {
-    pub(crate) fn get(&self, key: &K, now: Timestamp) -> Option<V> {
-        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (read_at, value) = entries.get(key)?;
-        (now.duration_since(*read_at) < CACHED_FOR).then(|| value.clone())
-    }
-
-    pub(crate) fn put(&self, key: K, value: V, now: Timestamp) {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= MAX_CACHED {
-            entries.clear();
-        }
-        entries.insert(key, (now, value));
-    }
-
-    pub(crate) fn forget(&self, key: &K) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(key);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_read_is_forgotten_after_three_seconds() {
-        let cache = Cache::default();
-        let read_at: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
-        cache.put("key", 1, read_at);
-        assert_eq!(
-            cache.get(&"key", read_at + SignedDuration::from_millis(2_999)),
-            Some(1)
-        );
-        assert_eq!(cache.get(&"key", read_at + CACHED_FOR), None);
-        cache.forget(&"key");
-        assert_eq!(cache.get(&"key", read_at), None);
     }
 }

@@ -7,17 +7,15 @@ use std::str::FromStr;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use payload::dialect::Dialect;
 use payload::event_type::EventType;
 use payload::id::{EndpointId, EventId, OrganizationId};
-use payload::timestamp;
-use serde::{Deserialize, Serialize};
-use serde_bytes::ByteBuf;
 
-use crate::body;
 use crate::error::StateError;
+use crate::event_row::{event_key, read_event};
 use crate::keyspace;
-use crate::rows::{Item, Page, from_item, key, text};
+use crate::rows::{Page, text};
 
 /// An accepted event.
 #[derive(Clone, PartialEq, Eq)]
@@ -84,49 +82,6 @@ pub struct EventFilter {
 pub struct Events {
     pub(crate) client: Client,
     pub(crate) table: String,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(crate) struct EventRow {
-    pub(crate) pk: String,
-    pub(crate) sk: EventId,
-    /// Key of the index `audit`.
-    pub(crate) audit: String,
-    pub(crate) organization_id: OrganizationId,
-    #[serde(rename = "type")]
-    pub(crate) event_type: EventType,
-    pub(crate) dialect: Dialect,
-    #[serde(serialize_with = "timestamp::serialize")]
-    pub(crate) timestamp: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(crate) credential_id: Option<String>,
-    pub(crate) endpoint_ids: Vec<EndpointId>,
-    pub(crate) body: ByteBuf,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(crate) canonical: Option<ByteBuf>,
-    pub(crate) ttl: i64,
-}
-
-pub(crate) fn event_key(organization: OrganizationId, id: EventId) -> Item {
-    key(keyspace::month(organization, &id.month()), id.to_string())
-}
-
-pub(crate) fn read_event(item: Item) -> Result<StoredEvent, StateError> {
-    let row: EventRow = from_item(item)?;
-    let decompress = |stored: &ByteBuf| {
-        body::decompress(stored).map_err(StateError::while_doing("read the body of an event"))
-    };
-    Ok(StoredEvent {
-        id: row.sk,
-        organization_id: row.organization_id,
-        event_type: row.event_type,
-        dialect: row.dialect,
-        timestamp: row.timestamp,
-        credential_id: row.credential_id,
-        endpoint_ids: row.endpoint_ids,
-        body: decompress(&row.body)?,
-        converted: row.canonical.as_ref().map(decompress).transpose()?,
-    })
 }
 
 /// How far a list of events got: a month, and in it the last event seen.
@@ -327,7 +282,5 @@ impl Events {
 }
 
 fn month_of(at: Timestamp) -> String {
-    at.to_zoned(jiff::tz::TimeZone::UTC)
-        .strftime("%Y%m")
-        .to_string()
+    at.to_zoned(TimeZone::UTC).strftime("%Y%m").to_string()
 }

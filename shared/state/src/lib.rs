@@ -14,9 +14,12 @@ mod access;
 mod accounts;
 mod aws;
 mod body;
+mod cache;
 mod deliveries;
+mod delivery;
 mod endpoints;
 mod error;
+mod event_row;
 mod events;
 mod keys;
 mod keyspace;
@@ -30,9 +33,8 @@ pub use accept::{Acceptance, Submission};
 pub use access::{Access, AccessError, Caller};
 pub use accounts::{Account, Accounts, Organization};
 pub use aws::Aws;
-pub use deliveries::{
-    Attempt, Deliveries, Delivery, DeliveryKey, DeliveryStatus, HISTORY_LENGTH, Recorded,
-};
+pub use deliveries::{Deliveries, Recorded};
+pub use delivery::{Attempt, Delivery, DeliveryKey, DeliveryStatus, HISTORY_LENGTH};
 pub use endpoints::{Endpoint, MAX_ENDPOINTS};
 pub use error::{Chain, StateError};
 pub use events::{EventFilter, Events, Position, StoredEvent};

@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 use payload::id::{EndpointId, EventId, OrganizationId};
 use serde::{Deserialize, Serialize};
 
-use crate::deliveries::DeliveryKey;
+use crate::delivery::DeliveryKey;
 use crate::error::StateError;
 
 /// The longest wait SQS keeps for us.

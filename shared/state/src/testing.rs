@@ -6,7 +6,7 @@ use payload::retry::RetrySchedule;
 use payload::signature::Secret;
 
 use crate::accounts::{Account, Organization};
-use crate::deliveries::DeliveryKey;
+use crate::delivery::DeliveryKey;
 use crate::endpoints::Endpoint;
 use crate::events::StoredEvent;
 

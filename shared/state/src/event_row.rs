@@ -1,0 +1,104 @@
+//! The row of an event, and the bodies in it.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use payload::dialect::{self, Dialect, Hints, Parsed};
+use payload::event::{Event, EventData};
+use payload::event_type::EventType;
+use payload::id::{EndpointId, EventId, OrganizationId};
+use payload::timestamp;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::body;
+use crate::error::StateError;
+use crate::events::StoredEvent;
+use crate::keyspace;
+use crate::rows::{Item, from_item, key};
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct EventRow {
+    pub(crate) pk: String,
+    pub(crate) sk: EventId,
+    /// Key of the index `audit`.
+    pub(crate) audit: String,
+    pub(crate) organization_id: OrganizationId,
+    #[serde(rename = "type")]
+    pub(crate) event_type: EventType,
+    pub(crate) dialect: Dialect,
+    #[serde(serialize_with = "timestamp::serialize")]
+    pub(crate) timestamp: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) credential_id: Option<String>,
+    pub(crate) endpoint_ids: Vec<EndpointId>,
+    pub(crate) body: ByteBuf,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) canonical: Option<ByteBuf>,
+    /// Instead of a canonical form that does not fit beside a body that hardly shrinks.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) derive: Option<Derive>,
+    pub(crate) ttl: i64,
+}
+
+/// What reading the body again takes, beside the body.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Derive {
+    pub(crate) event: String,
+    pub(crate) time_zone: String,
+}
+
+/// The canonical JSON of an event.
+pub(crate) fn canonical_form(id: EventId, organization: OrganizationId, parsed: Parsed) -> Vec<u8> {
+    let event = Event {
+        id,
+        event_type: parsed.event_type,
+        timestamp: parsed.timestamp,
+        data: EventData {
+            organization_id: organization,
+            facts: parsed.facts,
+        },
+    };
+    serde_json::to_vec(&event).expect("an event has text keys only")
+}
+
+/// The canonical JSON of an event that is stored without it.
+fn derive(row: &EventRow, derive: &Derive, body: &[u8]) -> Result<Vec<u8>, StateError> {
+    let time_zone = TimeZone::get(&derive.time_zone).unwrap_or(TimeZone::UTC);
+    let hints = Hints {
+        dialect: Some(row.dialect),
+        event: Some(&derive.event),
+        time_zone: &time_zone,
+        received_at: row.sk.created_at(),
+    };
+    let parsed = dialect::parse(body, hints);
+    let parsed = parsed.map_err(StateError::while_doing("convert a stored event"))?;
+    Ok(canonical_form(row.sk, row.organization_id, parsed))
+}
+
+pub(crate) fn event_key(organization: OrganizationId, id: EventId) -> Item {
+    key(keyspace::month(organization, &id.month()), id.to_string())
+}
+
+pub(crate) fn read_event(item: Item) -> Result<StoredEvent, StateError> {
+    let row: EventRow = from_item(item)?;
+    let decompress = |stored: &ByteBuf| {
+        body::decompress(stored).map_err(StateError::while_doing("read the body of an event"))
+    };
+    let body = decompress(&row.body)?;
+    let converted = match (&row.canonical, &row.derive) {
+        (Some(canonical), _) => Some(decompress(canonical)?),
+        (None, Some(how)) => Some(derive(&row, how, &body)?),
+        (None, None) => None,
+    };
+    Ok(StoredEvent {
+        id: row.sk,
+        organization_id: row.organization_id,
+        event_type: row.event_type,
+        dialect: row.dialect,
+        timestamp: row.timestamp,
+        credential_id: row.credential_id,
+        endpoint_ids: row.endpoint_ids,
+        body,
+        converted,
+    })
+}
