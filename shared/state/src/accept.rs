@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::accounts::Organization;
-use crate::body;
+use crate::bodies;
 use crate::delivery::DeliveryKey;
 use crate::error::StateError;
 use crate::event_row::{Derive, EventRow, canonical_form, read_event};
@@ -208,26 +208,31 @@ impl Events {
             .and_then(|credential| credential.id.clone());
         let (event_type, timestamp) = (parsed.event_type, parsed.timestamp);
         let native_event = parsed.facts.source.event.clone();
-        let canonical = (dialect != Dialect::Canonical)
-            .then(|| body::compress(&canonical_form(id, organization.id, parsed)));
-        let body = body::compress(body);
-        let fits = body.len() + canonical.as_ref().map_or(0, Vec::len) <= MAX_STORED;
+        let canonical = if dialect == Dialect::Canonical {
+            Vec::new()
+        } else {
+            canonical_form(id, organization.id, parsed)
+        };
+        let mut stored = bodies::compress(body, &canonical);
+        let fits = stored.len() <= MAX_STORED;
+        if !fits {
+            stored = bodies::compress(body, b"");
+        }
         let row = EventRow {
             pk: keyspace::month(organization.id, &id.month()),
             sk: id,
             audit: keyspace::audit(id),
-            organization_id: organization.id,
             event_type,
             dialect,
             timestamp,
             credential_id,
             endpoint_ids: endpoints.clone(),
-            body: ByteBuf::from(body),
+            bodies: ByteBuf::from(stored),
+            body_length: body.len(),
             derive: (!fits).then(|| Derive {
                 event: native_event,
                 time_zone: organization.time_zone.clone(),
             }),
-            canonical: canonical.filter(|_| fits).map(ByteBuf::from),
             ttl: (now + retention).as_second(),
         };
         // NotYetWritten. claim (id fixed) → [crash] → retry of the sender: the same id, written once.

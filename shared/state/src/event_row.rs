@@ -10,7 +10,7 @@ use payload::timestamp;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::body;
+use crate::bodies;
 use crate::error::StateError;
 use crate::events::StoredEvent;
 use crate::keyspace;
@@ -22,7 +22,6 @@ pub(crate) struct EventRow {
     pub(crate) sk: EventId,
     /// Key of the index `audit`.
     pub(crate) audit: String,
-    pub(crate) organization_id: OrganizationId,
     #[serde(rename = "type")]
     pub(crate) event_type: EventType,
     pub(crate) dialect: Dialect,
@@ -31,9 +30,10 @@ pub(crate) struct EventRow {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) credential_id: Option<String>,
     pub(crate) endpoint_ids: Vec<EndpointId>,
-    pub(crate) body: ByteBuf,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(crate) canonical: Option<ByteBuf>,
+    /// The received body and, unless it is the same, the canonical form: see [`bodies`].
+    pub(crate) bodies: ByteBuf,
+    /// Bytes of the received body.
+    pub(crate) body_length: usize,
     /// Instead of a canonical form that does not fit beside a body that hardly shrinks.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) derive: Option<Derive>,
@@ -62,7 +62,12 @@ pub(crate) fn canonical_form(id: EventId, organization: OrganizationId, parsed: 
 }
 
 /// The canonical JSON of an event that is stored without it.
-fn derive(row: &EventRow, derive: &Derive, body: &[u8]) -> Result<Vec<u8>, StateError> {
+fn derive(
+    row: &EventRow,
+    organization: OrganizationId,
+    derive: &Derive,
+    body: &[u8],
+) -> Result<Vec<u8>, StateError> {
     let time_zone = TimeZone::get(&derive.time_zone).unwrap_or(TimeZone::UTC);
     let hints = Hints {
         dialect: Some(row.dialect),
@@ -72,7 +77,7 @@ fn derive(row: &EventRow, derive: &Derive, body: &[u8]) -> Result<Vec<u8>, State
     };
     let parsed = dialect::parse(body, hints);
     let parsed = parsed.map_err(StateError::while_doing("convert a stored event"))?;
-    Ok(canonical_form(row.sk, row.organization_id, parsed))
+    Ok(canonical_form(row.sk, organization, parsed))
 }
 
 pub(crate) fn event_key(organization: OrganizationId, id: EventId) -> Item {
@@ -81,18 +86,17 @@ pub(crate) fn event_key(organization: OrganizationId, id: EventId) -> Item {
 
 pub(crate) fn read_event(item: Item) -> Result<StoredEvent, StateError> {
     let row: EventRow = from_item(item)?;
-    let decompress = |stored: &ByteBuf| {
-        body::decompress(stored).map_err(StateError::while_doing("read the body of an event"))
-    };
-    let body = decompress(&row.body)?;
-    let converted = match (&row.canonical, &row.derive) {
-        (Some(canonical), _) => Some(decompress(canonical)?),
-        (None, Some(how)) => Some(derive(&row, how, &body)?),
-        (None, None) => None,
+    let organization_id = keyspace::organization_of(&row.pk)
+        .ok_or_else(|| StateError::while_doing("read the key of an event")(row.pk.clone()))?;
+    let (body, canonical) = bodies::decompress(&row.bodies, row.body_length)
+        .map_err(StateError::while_doing("read the bodies of an event"))?;
+    let converted = match &row.derive {
+        Some(how) => Some(derive(&row, organization_id, how, &body)?),
+        None => Some(canonical).filter(|canonical| !canonical.is_empty()),
     };
     Ok(StoredEvent {
         id: row.sk,
-        organization_id: row.organization_id,
+        organization_id,
         event_type: row.event_type,
         dialect: row.dialect,
         timestamp: row.timestamp,

@@ -38,6 +38,11 @@ pub(crate) fn month(organization: OrganizationId, month: &str) -> String {
     format!("org#{organization}#{month}")
 }
 
+/// Whose events or deliveries lie in a partition of [`month`].
+pub(crate) fn organization_of(month: &str) -> Option<OrganizationId> {
+    month.split('#').nth(1)?.parse().ok()
+}
+
 pub(crate) fn delivery(event: EventId, endpoint: EndpointId) -> String {
     format!("{event}#{endpoint}")
 }
@@ -107,6 +112,13 @@ mod tests {
         assert_eq!(previous_month("202603").as_deref(), Some("202602"));
         assert_eq!(previous_month("202601").as_deref(), Some("202512"));
         assert_eq!(previous_month("x"), None);
+    }
+
+    #[test]
+    fn a_months_partition_tells_whose_it_is() {
+        let id: OrganizationId = "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
+        assert_eq!(organization_of(&month(id, "202611")), Some(id));
+        assert_eq!(organization_of("org#x"), None);
     }
 
     #[test]

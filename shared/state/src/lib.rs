@@ -13,7 +13,7 @@ mod accept;
 mod access;
 mod accounts;
 mod aws;
-mod body;
+mod bodies;
 mod cache;
 mod deliveries;
 mod delivery;
