@@ -131,7 +131,7 @@ async fn every_fault_of_a_configuration_is_named() {
             vec!["/event_types/1"],
         ),
         (
-            json!({"url": URL, "eventTypes": ["certificate_completed"]}),
+            json!({"url": URL, "eventTypes": ["certificate_completed"], "dialect": "thatsme"}),
             vec!["/eventTypes/0"],
         ),
         (

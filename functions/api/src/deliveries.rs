@@ -133,7 +133,7 @@ pub(crate) async fn of_event(
     id: &str,
 ) -> Result<Response<Body>, Problem> {
     let account = call.recent_account(api).await?;
-    let event = events::find(api, account.organization.id, id).await?;
+    let event = events::find(api, account.organization.id, id, call.now).await?;
     let rows = api
         .deliveries
         .between(event.organization_id, event.id, event.id)
@@ -151,7 +151,7 @@ pub(crate) async fn get(
     endpoint: &str,
 ) -> Result<Response<Body>, Problem> {
     let account = call.recent_account(api).await?;
-    let delivery = find(api, account.organization.id, id, endpoint).await?;
+    let delivery = find(api, account.organization.id, (id, endpoint), call.now).await?;
     Ok(reply::json(200, &View::new(&delivery)))
 }
 
@@ -172,7 +172,7 @@ pub(crate) async fn retry(
         ));
     }
     for _ in 0..MAX_RECORD_TRIES {
-        let mut delivery = find(api, account.organization.id, id, endpoint).await?;
+        let mut delivery = find(api, account.organization.id, (id, endpoint), call.now).await?;
         // Without a row the first wake-up was lost, or is on its way: another one does no harm.
         if delivery.revision > 0 {
             delivery.status = DeliveryStatus::Retrying;
@@ -206,10 +206,10 @@ pub(crate) async fn retry(
 async fn find(
     api: &Api,
     organization: OrganizationId,
-    event: &str,
-    endpoint: &str,
+    (event, endpoint): (&str, &str),
+    now: Timestamp,
 ) -> Result<Delivery, Problem> {
-    let event = events::find(api, organization, event).await?;
+    let event = events::find(api, organization, event, now).await?;
     let endpoint = endpoint
         .parse()
         .ok()
@@ -268,7 +268,7 @@ async fn page_of(
                 organization.id,
                 &everything,
                 from,
-                organization.created_at,
+                api.oldest(organization, call.now),
                 EVENTS_AT_ONCE,
             )
             .await?;

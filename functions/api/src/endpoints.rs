@@ -178,21 +178,29 @@ fn change(
 }
 
 fn change_members(endpoint: &mut Endpoint, fields: &mut Fields<'_>, target_policy: TargetPolicy) {
-    if let Some(dialect) = fields.text("dialect") {
+    let dialect = fields.text("dialect");
+    let dialect_is_named = dialect.is_some();
+    if let Some(dialect) = dialect {
         match dialect.parse() {
             Ok(dialect) => endpoint.dialect = dialect,
             Err(error) => fields.fault("dialect", &format!("{error}")),
         }
     }
-    match (fields.texts("event_types"), fields.texts("eventTypes")) {
+    let is_new = endpoint.event_types.patterns().is_empty();
+    let patterns = (fields.texts("event_types"), fields.texts("eventTypes"));
+    if let (Some(patterns), _) | (_, Some(patterns)) = &patterns
+        && is_new
+        && !dialect_is_named
+    {
+        endpoint.dialect = dialect_of(patterns);
+    }
+    match patterns {
         (Some(patterns), None) => subscribe(endpoint, &patterns, "event_types", fields),
         (None, Some(patterns)) => subscribe(endpoint, &patterns, "eventTypes", fields),
         (Some(_), Some(_)) => {
             fields.fault("eventTypes", "is the same as event_types: send one of them")
         }
-        (None, None) if endpoint.event_types.patterns().is_empty() => {
-            fields.fault("event_types", "required")
-        }
+        (None, None) if is_new => fields.fault("event_types", "required"),
         (None, None) => {}
     }
     if let Some(url) = fields.text("url") {
@@ -209,17 +217,31 @@ fn change_members(endpoint: &mut Endpoint, fields: &mut Fields<'_>, target_polic
         }
         endpoint.name = name;
     }
-    if let Some(seconds) = fields.count("timeout_seconds") {
+    // Beedeez' own setting, in milliseconds.
+    let milliseconds = fields
+        .count("timeout")
+        .map(|timeout| ("timeout", timeout.div_ceil(1_000)));
+    let seconds = fields
+        .count("timeout_seconds")
+        .map(|timeout| ("timeout_seconds", timeout));
+    if let Some((member, seconds)) = seconds.or(milliseconds) {
         match u8::try_from(seconds) {
             Ok(seconds) if (1..=MAX_TIMEOUT_SECONDS).contains(&seconds.into()) => {
                 endpoint.timeout_seconds = seconds
             }
-            _ => fields.fault("timeout_seconds", "must be from 1 to 30"),
+            _ => fields.fault(member, "must be from 1 to 30 seconds"),
         }
     }
     if let Some(enabled) = fields.boolean("enabled") {
         endpoint.enabled = enabled;
     }
+}
+
+/// The dialect in whose words these patterns are written, where nobody named it: canonical if they can be
+/// read so, else the one source system that has them all. The configuration of Beedeez names no dialect.
+fn dialect_of(patterns: &[String]) -> Dialect {
+    let reads = |dialect: &Dialect| Subscription::parse(*dialect, patterns).is_ok();
+    Dialect::ALL.into_iter().find(reads).unwrap_or_default()
 }
 
 fn subscribe(endpoint: &mut Endpoint, patterns: &[String], member: &str, fields: &Fields<'_>) {
@@ -284,15 +306,39 @@ mod tests {
         let body = json!({
             "name": "Certificate Notifications",
             "url": "https://api.yourcompany.com/webhooks/certificates",
-            "eventTypes": ["certificate_completed", "certificate_expired"],
-            "dialect": "beedeez"
+            "eventTypes": ["certificate_completed", "certificate_expired"]
         });
         let endpoint = changed(blank(), body).unwrap();
+        assert_eq!(endpoint.dialect, Dialect::Beedeez);
         assert!(endpoint.enabled);
         assert_eq!(
             endpoint.event_types.patterns(),
             ["credential.issued", "credential.expired"]
         );
+    }
+
+    #[test]
+    fn the_dialect_follows_from_the_names_unless_it_is_named() {
+        let dialect = |event_types: Value| {
+            let body = json!({"url": "https://example.com/", "event_types": event_types});
+            changed(blank(), body).map(|endpoint| endpoint.dialect)
+        };
+        assert_eq!(dialect(json!(["*"])), Ok(Dialect::Canonical));
+        assert_eq!(
+            dialect(json!(["credential.issued"])),
+            Ok(Dialect::Canonical)
+        );
+        assert_eq!(dialect(json!(["certificate.*"])), Ok(Dialect::Thatsme));
+        assert_eq!(
+            dialect(json!(["credential.claimed"])),
+            Ok(Dialect::Certdirectory)
+        );
+        assert!(dialect(json!(["certificate_completed", "certificate.issued"])).is_err());
+        let timeout = changed(
+            blank(),
+            json!({"url": "https://example.com/", "event_types": ["*"], "timeout": 5_000}),
+        );
+        assert_eq!(timeout.map(|endpoint| endpoint.timeout_seconds), Ok(5));
     }
 
     #[test]

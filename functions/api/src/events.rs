@@ -66,7 +66,7 @@ pub(crate) async fn list(api: &Api, call: &Call<'_>) -> Result<Response<Body>, P
             organization.id,
             &filter,
             start,
-            organization.created_at,
+            api.oldest(organization, call.now),
             limit,
         )
         .await?;
@@ -87,7 +87,7 @@ fn filter(request: &Request) -> Result<EventFilter, Problem> {
 /// `GET /events/{id}`.
 pub(crate) async fn get(api: &Api, call: &Call<'_>, id: &str) -> Result<Response<Body>, Problem> {
     let account = call.recent_account(api).await?;
-    let event = find(api, account.organization.id, id).await?;
+    let event = find(api, account.organization.id, id, call.now).await?;
     let texts = (
         std::str::from_utf8(&event.body),
         serde_json::from_slice(event.canonical()),
@@ -111,12 +111,12 @@ pub(crate) async fn find(
     api: &Api,
     organization: OrganizationId,
     id: &str,
+    now: Timestamp,
 ) -> Result<StoredEvent, Problem> {
     let Ok(id) = id.parse() else {
         return Err(Problem::not_found("event"));
     };
-    api.events
-        .get(organization, id)
-        .await?
-        .ok_or_else(|| Problem::not_found("event"))
+    let event = api.events.get(organization, id).await?;
+    let kept = event.filter(|event| event.is_kept(now));
+    kept.ok_or_else(|| Problem::not_found("event"))
 }

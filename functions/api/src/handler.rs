@@ -8,6 +8,7 @@ use payload::target::TargetPolicy;
 use reply::{Problem, header};
 use state::{
     Access, AccessError, Account, Accounts, Aws, Caller, Deliveries, DeliveryQueue, Events,
+    Organization,
 };
 
 use crate::config::Config;
@@ -57,6 +58,12 @@ impl Api {
             retention,
             target_policy,
         }
+    }
+
+    /// Where lists end: nothing is older than its organization, or kept for longer than the retention.
+    pub(crate) fn oldest(&self, organization: &Organization, now: Timestamp) -> Timestamp {
+        let kept_since = now.checked_sub(self.retention).unwrap_or(Timestamp::MIN);
+        organization.created_at.max(kept_since)
     }
 
     /// Answers one request. Every refusal and every trouble of ours is an answer, never an `Err`.

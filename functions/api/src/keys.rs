@@ -12,6 +12,8 @@ use state::KeyRecord;
 use crate::handler::{Api, Call};
 use crate::{organizations, page};
 
+const MAX_NAME: usize = 255;
+
 /// A key as it is shown: with the key itself only in the answer that made it.
 #[derive(Serialize)]
 struct View<'k> {
@@ -74,6 +76,9 @@ pub(crate) async fn create(
 /// Name and end of validity.
 fn read(fields: &mut Fields<'_>, now: Timestamp) -> (String, Option<Timestamp>) {
     let name = fields.text("name").unwrap_or_default();
+    if name.len() > MAX_NAME {
+        fields.fault("name", "must have at most 255 bytes");
+    }
     let expires_at = fields.timestamp("expires_at");
     if expires_at.is_some_and(|expires_at| expires_at <= now) {
         fields.fault("expires_at", "must be in the future");

@@ -63,11 +63,14 @@ impl Sender {
     ) -> Answer {
         let started = Instant::now();
         let deadline = Duration::from_secs(endpoint.timeout_seconds.into());
-        let sent = tokio::time::timeout(deadline, self.send(endpoint, event, body, now)).await;
-        let (status, failure, body) = match sent {
-            Ok(Ok((status, body))) => (Some(status), Failure::of_status(status), body),
-            Ok(Err(failure)) => (None, Some(failure), None),
-            Err(_) => (None, Some(Failure::Timeout), None),
+        let mut status = None;
+        let sent = self.send(endpoint, event, body, now, &mut status);
+        let sent = tokio::time::timeout(deadline, sent).await;
+        // A status that was received stays in the log, also when the body then broke off.
+        let (failure, body) = match sent {
+            Ok(Ok(body)) => (status.and_then(Failure::of_status), body),
+            Ok(Err(failure)) => (Some(failure), None),
+            Err(_) => (Some(Failure::Timeout), None),
         };
         Answer {
             at: now,
@@ -84,7 +87,8 @@ impl Sender {
         event: EventId,
         body: Vec<u8>,
         now: Timestamp,
-    ) -> Result<(u16, Option<String>), Failure> {
+        status: &mut Option<u16>,
+    ) -> Result<Option<String>, Failure> {
         // The policy may have become stricter since the endpoint was made.
         let url = self
             .target_policy
@@ -100,11 +104,10 @@ impl Sender {
             .header(ID_HEADER, id)
             .body(body);
         let response = request.send().await.map_err(|error| failure_of(&error))?;
-        let status = response.status().as_u16();
-        let body = read_start(response)
+        *status = Some(response.status().as_u16());
+        read_start(response)
             .await
-            .map_err(|error| failure_of(&error))?;
-        Ok((status, body))
+            .map_err(|error| failure_of(&error))
     }
 }
 

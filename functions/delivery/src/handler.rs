@@ -1,50 +1,54 @@
 //! One batch of wake-ups: read what they are about, act on all of them at once, answer for each.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
-use payload::id::OrganizationId;
 use state::{
-    Account, Accounts, Aws, Chain, Deliveries, DeliveryKey, DeliveryQueue, DeliveryStatus,
-    Endpoint, Recorded, StateError, StoredEvent, WakeUp,
+    Accounts, Aws, Chain, Deliveries, DeliveryQueue, DeliveryStatus, Endpoint, Recorded,
+    StateError, WakeUp,
 };
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::attempt::Sender;
 use crate::config::Config;
+use crate::known::Known;
 use crate::outcome::{Answer, apply, fits_the_queue};
 use crate::plan::{Plan, plan};
 
 /// How often a row is written again on top of what somebody else wrote in between.
-const MAX_RECORD_TRIES: usize = 5;
+const MAX_RECORD_TRIES: usize = 3;
 
 /// The function, with its connections.
 #[derive(Debug)]
 pub struct Delivery {
-    accounts: Accounts,
-    deliveries: Deliveries,
+    pub(crate) accounts: Accounts,
+    pub(crate) deliveries: Deliveries,
     queue: DeliveryQueue,
     sender: Sender,
     retention: SignedDuration,
 }
 
 /// A wake-up with the message that brought it.
-struct Received {
+pub(crate) struct Received {
     message_id: String,
-    wake_up: WakeUp,
-    redelivered: bool,
+    pub(crate) wake_up: WakeUp,
+    pub(crate) redelivered: bool,
 }
 
-/// What the wake-ups of a batch are about.
-struct Known {
-    rows: HashMap<DeliveryKey, state::Delivery>,
-    events: HashMap<payload::id::EventId, StoredEvent>,
-    accounts: HashMap<OrganizationId, Arc<Account>>,
+/// The time, read once from the clock and since then counted.
+#[derive(Clone, Copy)]
+struct Time {
+    read: Timestamp,
+    since: Instant,
+}
+
+impl Time {
+    fn now(self) -> Timestamp {
+        self.read + SignedDuration::try_from(self.since.elapsed()).unwrap_or_default()
+    }
 }
 
 impl Delivery {
@@ -80,7 +84,11 @@ impl Delivery {
             clippy::disallowed_methods,
             reason = "the clock is read here, once per batch"
         )]
-        let now = Timestamp::now();
+        let started_at = Timestamp::now();
+        let time = Time {
+            read: started_at,
+            since: Instant::now(),
+        };
         let mut response = SqsBatchResponse::default();
         let mut batch = Vec::with_capacity(event.payload.records.len());
         for message in event.payload.records {
@@ -95,141 +103,77 @@ impl Delivery {
             }
         }
 
-        let known = self
-            .know(&batch, now)
+        let known = Known::read(self, &batch, time.now())
             .await
             .inspect_err(|error| error!(error = %Chain(error), "the batch comes back"))?;
-        let acted = join_all(batch.iter().map(|received| self.act(received, &known, now))).await;
-        let mut wake_ups = Vec::new();
-        let mut waking = Vec::new();
+        let acted = join_all(
+            batch
+                .iter()
+                .map(|received| self.act(received, &known, time)),
+        )
+        .await;
         for (received, acted) in batch.iter().zip(acted) {
-            match acted {
-                Ok(None) => {}
-                Ok(Some(wake_up)) => {
-                    wake_ups.push(wake_up);
-                    waking.push(&received.message_id);
-                }
-                Err(error) => {
-                    warn!(error = %Chain(&error), event.id = %received.wake_up.delivery().event, "the wake-up comes back");
-                    response.add_failure(&received.message_id);
-                }
+            if let Err(error) = acted {
+                let event = received.wake_up.delivery().event;
+                warn!(event.id = %event, error = %Chain(&error), "the wake-up comes back");
+                response.add_failure(&received.message_id);
             }
-        }
-        // Acknowledged only when the next wake-up is in the queue: else this message comes back and sends it.
-        if let Err(error) = self.queue.send(&wake_ups).await {
-            warn!(error = %Chain(&error), "the wake-ups come back");
-            waking
-                .into_iter()
-                .for_each(|message_id| response.add_failure(message_id));
         }
         Ok(response)
     }
 
-    /// Reads everything the batch is about: one request for rows and events, one per organization not known yet.
-    async fn know(&self, batch: &[Received], now: Timestamp) -> Result<Known, StateError> {
-        let keys: Vec<DeliveryKey> = batch
-            .iter()
-            .map(|received| received.wake_up.delivery())
-            .collect();
-        // A delivery that begins has no row. Should the queue have duplicated its first message, the
-        // condition of the write finds out: one request too many, which is what at-least-once allows.
-        let begun = |received: &&Received| received.redelivered || !received.wake_up.first;
-        let (rows, events) = self
-            .deliveries
-            .read(
-                batch
-                    .iter()
-                    .filter(begun)
-                    .map(|received| received.wake_up.delivery()),
-                keys.iter().map(|key| (key.organization, key.event)),
-            )
-            .await?;
-        let mut accounts = HashMap::new();
-        for key in keys {
-            if accounts.contains_key(&key.organization) {
-                continue;
+    /// Does what one wake-up asks for. It is acknowledged only when the next wake-up of its delivery is in
+    /// the queue: else its message comes back and sends it.
+    async fn act(&self, received: &Received, known: &Known, time: Time) -> Result<(), StateError> {
+        let key = received.wake_up.delivery();
+        let (id, endpoint_id) = (key.event, key.endpoint);
+        if known.unreadable.contains(&id) {
+            return Err(StateError::unreadable("read what the wake-up is about"));
+        }
+        let event = known.event(id, time.now());
+        let account = known.account(key.organization);
+        let row = known.rows.get(&key);
+        match plan(&received.wake_up, received.redelivered, row, event, account) {
+            Plan::Done(reason) => {
+                debug!(event.id = %id, endpoint.id = %endpoint_id, "nothing to do: {reason}");
+                Ok(())
             }
-            if let Some(account) = self.accounts.account(key.organization, now).await? {
-                accounts.insert(key.organization, account);
+            Plan::WakeAgain(row) => self.wake_next(row, time.now()).await,
+            Plan::Hold(mut held) => {
+                info!(event.id = %id, endpoint.id = %endpoint_id, "held: the endpoint is disabled or gone");
+                // If somebody else wrote in between, their state is newer than what this was decided from.
+                let now = time.now();
+                let recorded = self
+                    .deliveries
+                    .record(&mut held, false, self.retention, now);
+                recorded.await.map(drop)
+            }
+            Plan::Attempt(delivery, endpoint, event) => {
+                let body = event.body_for(endpoint.dialect).to_vec();
+                let answer = self.sender.attempt(endpoint, id, body, time.now()).await;
+                let now = time.now();
+                match self.record(delivery, &answer, endpoint, now).await? {
+                    Some(delivery) => {
+                        log(&delivery, &answer);
+                        self.wake_next(&delivery, now).await
+                    }
+                    None => Ok(()),
+                }
             }
         }
-        let mut known = Known {
-            rows,
-            events,
-            accounts,
-        };
-        self.look_again(batch, &mut known, now).await?;
-        Ok(known)
     }
 
-    /// Reads the accounts anew in which an endpoint is missing or disabled: what was read seconds ago may
-    /// be older than the endpoint, and holding its deliveries would be for good.
-    async fn look_again(
+    /// Sends the message that wakes the next attempt up, unless there is none or the sweep does.
+    async fn wake_next(
         &self,
-        batch: &[Received],
-        known: &mut Known,
+        delivery: &state::Delivery,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let mut doubtful = HashSet::new();
-        for received in batch {
-            let key = received.wake_up.delivery();
-            let account = known.accounts.get(&key.organization);
-            let endpoint = account.and_then(|account| account.endpoint(key.endpoint));
-            if !endpoint.is_some_and(|endpoint| endpoint.enabled) {
-                doubtful.insert(key.organization);
-            }
+        if delivery.status != DeliveryStatus::Retrying || !fits_the_queue(delivery, now) {
+            return Ok(());
         }
-        for organization in doubtful {
-            match self.accounts.refresh(organization, now).await? {
-                Some(account) => known.accounts.insert(organization, account),
-                None => known.accounts.remove(&organization),
-            };
-        }
-        Ok(())
-    }
-
-    /// Does what one wake-up asks for; returns the next wake-up of its delivery, if there is to be one.
-    async fn act(
-        &self,
-        received: &Received,
-        known: &Known,
-        now: Timestamp,
-    ) -> Result<Option<(WakeUp, Duration)>, StateError> {
-        let Received {
-            wake_up,
-            redelivered,
-            ..
-        } = received;
-        let key = wake_up.delivery();
-        let event = known.events.get(&key.event);
-        let account = known.accounts.get(&key.organization).map(Arc::as_ref);
-        match plan(wake_up, *redelivered, known.rows.get(&key), event, account) {
-            Plan::Done(reason) => {
-                tracing::debug!(event.id = %key.event, endpoint.id = %key.endpoint, "nothing to do: {reason}");
-                Ok(None)
-            }
-            Plan::WakeAgain(row) => Ok(next_wake_up(row, now)),
-            Plan::Hold(mut held) => {
-                info!(event.id = %key.event, endpoint.id = %key.endpoint, "held: the endpoint is disabled or gone");
-                // If somebody else wrote in between, their state is newer than what this was decided from.
-                self.deliveries
-                    .record(&mut held, false, self.retention, now)
-                    .await?;
-                Ok(None)
-            }
-            Plan::Attempt(delivery, endpoint) => {
-                let body = event
-                    .map(|event| event.body_for(endpoint.dialect).to_vec())
-                    .unwrap_or_default();
-                let answer = self.sender.attempt(endpoint, key.event, body, now).await;
-                let after = now + SignedDuration::try_from(answer.took).unwrap_or_default();
-                let recorded = self.record(delivery, &answer, endpoint, after).await?;
-                Ok(recorded.and_then(|delivery| {
-                    log(&delivery, &answer);
-                    next_wake_up(&delivery, after)
-                }))
-            }
-        }
+        let wake_up = WakeUp::new(delivery.key(), delivery.attempts + 1);
+        self.queue.send(&[(wake_up, delivery.wait(now))]).await
     }
 
     /// Writes what the answer makes of the delivery; `None` when the record of a duplicate stands instead,
@@ -279,17 +223,6 @@ fn read(message: SqsMessage) -> Option<Received> {
         message_id: message.message_id?,
         wake_up,
         redelivered: receives.is_some_and(|count| count > 1),
-    })
-}
-
-/// The message that wakes the next attempt up, unless the sweep does.
-fn next_wake_up(delivery: &state::Delivery, now: Timestamp) -> Option<(WakeUp, Duration)> {
-    let waits = delivery.status == DeliveryStatus::Retrying && fits_the_queue(delivery, now);
-    waits.then(|| {
-        (
-            WakeUp::new(delivery.key(), delivery.attempts + 1),
-            delivery.wait(now),
-        )
     })
 }
 

@@ -12,6 +12,7 @@
 mod attempt;
 mod config;
 mod handler;
+mod known;
 mod outcome;
 mod plan;
 

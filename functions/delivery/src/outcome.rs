@@ -57,8 +57,8 @@ impl Failure {
     }
 }
 
-/// What came back from one request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What came back from one request. Without `Debug`: the body is the receiver's.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     /// When the request was made.
     pub(crate) at: Timestamp,

@@ -13,7 +13,7 @@ pub(crate) enum Plan<'a> {
     /// Keep the delivery until someone asks for it.
     Hold(Delivery),
     /// Make the attempt that follows on this state.
-    Attempt(Delivery, &'a Endpoint),
+    Attempt(Delivery, &'a Endpoint, &'a StoredEvent),
 }
 
 /// Decides about a wake-up. `redelivered`: the queue has handed this message out before, so whoever
@@ -22,7 +22,7 @@ pub(crate) fn plan<'a>(
     wake_up: &WakeUp,
     redelivered: bool,
     row: Option<&'a Delivery>,
-    event: Option<&StoredEvent>,
+    event: Option<&'a StoredEvent>,
     account: Option<&'a Account>,
 ) -> Plan<'a> {
     let Some(event) = event else {
@@ -45,7 +45,7 @@ pub(crate) fn plan<'a>(
         .cloned()
         .unwrap_or_else(|| pending(wake_up, event.event_type));
     match account.and_then(|account| account.endpoint(wake_up.delivery().endpoint)) {
-        Some(endpoint) if endpoint.enabled => Plan::Attempt(delivery, endpoint),
+        Some(endpoint) if endpoint.enabled => Plan::Attempt(delivery, endpoint, event),
         Some(_) | None => Plan::Hold(Delivery {
             status: DeliveryStatus::Held,
             next_attempt_at: None,
@@ -130,7 +130,7 @@ mod tests {
             Some(&world.event),
             Some(&world.account),
         );
-        let Plan::Attempt(delivery, endpoint) = plan else {
+        let Plan::Attempt(delivery, endpoint, _) = plan else {
             panic!("{plan:?}")
         };
         assert_eq!((delivery.attempts, delivery.revision), (0, 0));

@@ -8,7 +8,7 @@ use futures::stream::{self, StreamExt as _};
 use lambda_http::{Body, Request, Response};
 use payload::dialect::{ParseError, UnknownDialect};
 use payload::fault::Faults;
-use reply::Problem;
+use reply::{Problem, header};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -65,6 +65,10 @@ pub(crate) async fn each(
     request: &Request,
     context: &Context,
 ) -> Result<Response<Body>, Problem> {
+    if header(request, "idempotency-key")?.is_some() {
+        let reason = "is for one event: give each item of a batch its idempotency_key";
+        return Err(Problem::invalid(Faults::one("Idempotency-Key", reason)));
+    }
     let defaults = query_options(request)?;
     let items = split(request.body().as_ref())?;
     let submissions: Vec<_> = items

@@ -112,46 +112,47 @@ pub(crate) async fn submit(
         received_at: context.now,
     };
     let parsed = dialect::parse(body, hints)?;
-    let (event_type, timestamp, recognised) =
-        (parsed.event_type, parsed.timestamp, parsed.recognised);
-    let dialect = parsed.facts.source.dialect;
+    let recognised = parsed.recognised;
+    let endpoints = context.account.subscribers(parsed.event_type);
     let submission = Submission {
         organization,
         parsed,
         body,
         idempotency_key: options.idempotency_key,
-        endpoints: context.account.subscribers(event_type),
+        endpoints,
         retention: ingest.retention,
     };
-    let (id, endpoints, duplicate) = match ingest
+    let accepted = ingest
         .events
         .accept(&ingest.queue, submission, context.now)
-        .await?
-    {
-        Acceptance::Accepted { id, endpoints } => (id, endpoints, false),
-        Acceptance::Repeated { id, endpoints } => (id, endpoints, true),
-        Acceptance::Conflict { first } => {
+        .await?;
+    let (receipt, duplicate) = match accepted {
+        Acceptance::Accepted(receipt) => (receipt, false),
+        // What was accepted then, even where this body says something else under the same natural key.
+        Acceptance::Repeated(receipt) => (receipt, true),
+        Acceptance::Conflict(first) => {
             let message =
                 format!("this Idempotency-Key belongs to {first}, which has another body");
             return Err(Problem::new(409, "idempotency_conflict", message));
         }
     };
-    info!(
-        event.id = %id,
-        event.r#type = %event_type,
-        dialect = %dialect,
-        organization.id = %organization.id,
-        endpoints = endpoints.len(),
-        duplicate,
-        "accepted {id}",
-    );
-    Ok(Answer {
-        id,
-        event_type,
-        timestamp,
-        dialect,
+    let answer = Answer {
+        id: receipt.id,
+        event_type: receipt.event_type,
+        timestamp: receipt.timestamp,
+        dialect: receipt.dialect,
         recognised,
-        endpoints,
+        endpoints: receipt.endpoints,
         duplicate,
-    })
+    };
+    info!(
+        event.id = %answer.id,
+        event.r#type = %answer.event_type,
+        dialect = %answer.dialect,
+        organization.id = %organization.id,
+        endpoints = answer.endpoints.len(),
+        duplicate = answer.duplicate,
+        "accepted {}", answer.id,
+    );
+    Ok(answer)
 }

@@ -74,7 +74,7 @@ impl Secret {
         }
     }
 
-    /// The secret as `whsec_…`, to be stored sealed or shown to its owner once.
+    /// The secret as `whsec_…`, to be stored or shown to its owner once.
     pub fn expose(&self) -> String {
         format!("{PREFIX}{}", BASE64.encode(&self.0))
     }

@@ -3,7 +3,7 @@
 //! Every instant is kept in UTC with microseconds and written as RFC 3339 with milliseconds and
 //! `Z` in the canonical form.
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
 use serde::Serializer;
@@ -12,14 +12,26 @@ use serde::Serializer;
 pub fn parse(text: &str) -> Option<Timestamp> {
     // RFC 3339 asks for the offset in numbers or `Z`; a bare civil time must not pass as UTC.
     let timestamp: Timestamp = text.trim().parse().ok()?;
-    timestamp.round(Unit::Microsecond).ok()
+    writable(timestamp.round(Unit::Microsecond).ok()?)
 }
 
-/// Reads `yyyy-MM-dd HH:mm:ss`, a local time of `zone`. An hour that occurs twice is its first
+/// Reads a local time of `zone` written as `format` says. An hour that occurs twice is its first
 /// occurrence; one that is skipped is moved forward by the gap.
-pub fn parse_local(text: &str, zone: &TimeZone) -> Option<Timestamp> {
-    let local = DateTime::strptime("%Y-%m-%d %H:%M:%S", text.trim()).ok()?;
-    zone.to_ambiguous_timestamp(local).compatible().ok()
+pub fn parse_local(format: &str, text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    let local = DateTime::strptime(format, text.trim()).ok()?;
+    writable(zone.to_ambiguous_timestamp(local).compatible().ok()?)
+}
+
+/// Reads `yyyy-MM-dd` as its midnight in UTC.
+pub fn parse_date(text: &str) -> Option<Timestamp> {
+    let date: Date = text.trim().parse().ok()?;
+    writable(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
+/// RFC 3339 writes years of four digits: an instant outside of them could be read, but not written.
+fn writable(timestamp: Timestamp) -> Option<Timestamp> {
+    let year = timestamp.to_zoned(TimeZone::UTC).year();
+    (0..=9999).contains(&year).then_some(timestamp)
 }
 
 /// Writes `2026-03-18T10:30:00.000Z`.
@@ -84,9 +96,25 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_read_can_be_written_and_read_again() {
+        for text in [
+            "-000001-01-01T00:00:00Z",
+            "-009999-01-02T00:00:00Z",
+            "9999-12-31T23:59:59-12:00",
+            "0000-01-01T00:00:00+01:00",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+        for text in ["0000-01-01T00:00:00Z", "9999-12-30T21:59:59.999999Z"] {
+            let written = canonical(parse(text).unwrap());
+            assert_eq!(parse(&written).map(canonical), Some(written));
+        }
+    }
+
+    #[test]
     fn a_local_time_is_read_in_its_zone() {
         let zone = TimeZone::get("America/Sao_Paulo").unwrap();
-        let read = |text| parse_local(text, &zone).map(canonical);
+        let read = |text| parse_local("%Y-%m-%d %H:%M:%S", text, &zone).map(canonical);
         assert_eq!(
             read("2023-08-28 20:47:31").as_deref(),
             Some("2023-08-28T23:47:31.000Z")

@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::{SignedDuration, Timestamp};
 use payload::dialect::{Dialect, Parsed};
+use payload::event_type::EventType;
 use payload::id::{EndpointId, EventId, OrganizationId};
 use payload::idempotency::{IdempotencyKey, fingerprint};
 use serde::{Deserialize, Serialize};
@@ -36,8 +37,7 @@ const MAX_STORED: usize = 350 * 1024;
 /// Sort key of an idempotency row.
 const IDEMPOTENCY: &str = "idem";
 
-/// An event that was understood, to be accepted.
-#[derive(Debug)]
+/// An event that was understood, to be accepted. Without `Debug`: it holds people's data.
 pub struct Submission<'a> {
     /// Whose it is.
     pub organization: &'a Organization,
@@ -57,24 +57,26 @@ pub struct Submission<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Acceptance {
     /// It is a new event.
-    Accepted {
-        /// Its id.
-        id: EventId,
-        /// The endpoints it goes to.
-        endpoints: Vec<EndpointId>,
-    },
+    Accepted(Receipt),
     /// It was accepted before; this is what was accepted then.
-    Repeated {
-        /// The id of the first.
-        id: EventId,
-        /// The endpoints the first went to.
-        endpoints: Vec<EndpointId>,
-    },
-    /// The sender used the same key for another body.
-    Conflict {
-        /// The id of the event that has the key.
-        first: EventId,
-    },
+    Repeated(Receipt),
+    /// The sender used the same key for another body; this event has the key.
+    Conflict(EventId),
+}
+
+/// An event as it stands in the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its id.
+    pub id: EventId,
+    /// What happened.
+    pub event_type: EventType,
+    /// When it happened.
+    pub timestamp: Timestamp,
+    /// The dialect it arrived in.
+    pub dialect: Dialect,
+    /// The endpoints it goes to.
+    pub endpoints: Vec<EndpointId>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -117,11 +119,11 @@ impl Events {
         let id = first.event_id;
         let is_first = id == claim.event_id;
         if key.is_explicit() && first.fingerprint != claim.fingerprint {
-            return Ok(Acceptance::Conflict { first: id });
+            return Ok(Acceptance::Conflict(id));
         }
 
         let organization = submission.organization.id;
-        let (endpoints, written) = self.write(id, submission, now).await?;
+        let (receipt, written) = self.write(id, submission, now).await?;
         let wake_up = |endpoint| {
             let delivery = DeliveryKey {
                 organization,
@@ -134,12 +136,12 @@ impl Events {
                 (WakeUp::new(delivery, 1), REPEATED_AFTER)
             }
         };
-        let wake_ups: Vec<_> = endpoints.iter().copied().map(wake_up).collect();
+        let wake_ups: Vec<_> = receipt.endpoints.iter().copied().map(wake_up).collect();
         queue.send(&wake_ups).await?;
         Ok(if is_first {
-            Acceptance::Accepted { id, endpoints }
+            Acceptance::Accepted(receipt)
         } else {
-            Acceptance::Repeated { id, endpoints }
+            Acceptance::Repeated(receipt)
         })
     }
 
@@ -185,13 +187,13 @@ impl Events {
         }
     }
 
-    /// Writes the event, unless an earlier request has; returns its endpoints and whether it was written now.
+    /// Writes the event, unless another request has; returns what stands there and whether it was written now.
     async fn write(
         &self,
         id: EventId,
         submission: Submission<'_>,
         now: Timestamp,
-    ) -> Result<(Vec<EndpointId>, bool), StateError> {
+    ) -> Result<(Receipt, bool), StateError> {
         let Submission {
             organization,
             parsed,
@@ -221,7 +223,7 @@ impl Events {
         let row = EventRow {
             pk: keyspace::month(organization.id, &id.month()),
             sk: id,
-            audit: keyspace::audit(id),
+            audit: keyspace::audit(id, now),
             event_type,
             dialect,
             timestamp,
@@ -245,13 +247,25 @@ impl Events {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match put {
-            Ok(_) => Ok((endpoints, true)),
-            Err(error) => Ok((
-                read_event(row_in_the_way(error, "write an event")?)?.endpoint_ids,
-                false,
-            )),
-        }
+        let Err(error) = put else {
+            let receipt = Receipt {
+                id,
+                event_type,
+                timestamp,
+                dialect,
+                endpoints,
+            };
+            return Ok((receipt, true));
+        };
+        let first = read_event(row_in_the_way(error, "write an event")?)?;
+        let receipt = Receipt {
+            id,
+            event_type: first.event_type,
+            timestamp: first.timestamp,
+            dialect: first.dialect,
+            endpoints: first.endpoint_ids,
+        };
+        Ok((receipt, false))
     }
 }
 

@@ -21,8 +21,7 @@ impl Aws {
     /// Takes region, credentials and endpoints from the environment variables that Lambda sets, and
     /// looks nowhere else: the SDK's chain of other places costs time at every cold start.
     ///
-    /// A hanging connection is given up after two seconds: the SDK tries three times, and all of it
-    /// must fit into a function's timeout.
+    /// A hanging request is given up after two seconds and repeated by the SDK, twice at most.
     pub async fn from_environment() -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(1))

@@ -2,23 +2,33 @@
 //!
 //! A delivery has no row until its first attempt is over: an accepted event without a row is pending.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
 use jiff::{SignedDuration, Timestamp};
 use payload::id::{EventId, OrganizationId};
+use tracing::error;
 
 use crate::delivery::{Delivery, DeliveryKey, DeliveryRow};
-use crate::error::StateError;
+use crate::error::{Chain, StateError};
 use crate::event_row::{event_key, read_event};
 use crate::events::StoredEvent;
 use crate::keyspace::{self, PK};
-use crate::rows::{Item, from_item, number, text, to_item};
+use crate::rows::{Item, from_item, number, sort_key, text, to_item};
 
 /// Keys of one `BatchGetItem`.
 const BATCH: usize = 100;
+/// Pauses before what DynamoDB left out of an answer is asked for again.
+const PAUSES: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_millis(20),
+    Duration::from_millis(100),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+];
 
 /// What became of writing a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +37,34 @@ pub enum Recorded {
     Written,
     /// Somebody else wrote since it was read; this is what stands there now.
     Superseded(Box<Delivery>),
+}
+
+/// What a batch of wake-ups is about, as it is stored.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Rows of deliveries.
+    pub rows: HashMap<DeliveryKey, Delivery>,
+    /// Events.
+    pub events: HashMap<EventId, StoredEvent>,
+    /// Events of which a row exists that cannot be read: no reason to keep others waiting.
+    pub unreadable: HashSet<EventId>,
+}
+
+impl Found {
+    fn take(&mut self, item: Item, is_delivery: bool) {
+        // The sort keys of both tables start with the event's id.
+        let sort_key = sort_key(&item).unwrap_or_default();
+        let event: Option<EventId> = sort_key.split('#').next().and_then(|id| id.parse().ok());
+        let taken = if is_delivery {
+            from_item(item).map(|row: Delivery| drop(self.rows.insert(row.key(), row)))
+        } else {
+            read_event(item).map(|event| drop(self.events.insert(event.id, event)))
+        };
+        if let Err(error) = taken {
+            error!(event.id = ?event, error = %Chain(&error), "a row cannot be read");
+            self.unreadable.extend(event);
+        }
+    }
 }
 
 /// The table.
@@ -55,13 +93,7 @@ impl Deliveries {
         &self,
         deliveries: impl Iterator<Item = DeliveryKey>,
         events: impl Iterator<Item = (OrganizationId, EventId)>,
-    ) -> Result<
-        (
-            HashMap<DeliveryKey, Delivery>,
-            HashMap<EventId, StoredEvent>,
-        ),
-        StateError,
-    > {
+    ) -> Result<Found, StateError> {
         // One request must not name a key twice.
         let deliveries: BTreeSet<DeliveryKey> = deliveries.collect();
         let events: BTreeSet<(OrganizationId, EventId)> = events.collect();
@@ -70,48 +102,49 @@ impl Deliveries {
             .into_iter()
             .map(|(of, event)| (&self.events_table, event_key(of, event)));
         let wanted: Vec<(&String, Item)> = rows.chain(events).collect();
-
-        let (mut rows, mut found) = (HashMap::new(), HashMap::new());
+        let mut found = Found::default();
         for batch in wanted.chunks(BATCH) {
-            let mut request: HashMap<String, KeysAndAttributes> = HashMap::new();
-            for table in [&self.table, &self.events_table] {
-                let keys: Vec<Item> = batch
-                    .iter()
-                    .filter(|(of, _)| of == &table)
-                    .map(|(_, key)| key.clone())
-                    .collect();
-                if !keys.is_empty() {
-                    let keys = KeysAndAttributes::builder()
-                        .set_keys(Some(keys))
-                        .consistent_read(true)
-                        .build();
-                    request.insert(table.clone(), keys.expect("keys are set"));
-                }
-            }
-            while !request.is_empty() {
-                let answer = self
-                    .client
-                    .batch_get_item()
-                    .set_request_items(Some(request))
-                    .send()
-                    .await
-                    .map_err(StateError::while_doing("read deliveries"))?;
-                for (table, items) in answer.responses.unwrap_or_default() {
-                    for item in items {
-                        if table == self.table {
-                            let row: Delivery = from_item(item)?;
-                            rows.insert(row.key(), row);
-                        } else {
-                            let event = read_event(item)?;
-                            found.insert(event.id, event);
-                        }
-                    }
-                }
-                // Large answers come in parts.
-                request = answer.unprocessed_keys.unwrap_or_default();
+            self.read_batch(batch, &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    async fn read_batch(
+        &self,
+        batch: &[(&String, Item)],
+        found: &mut Found,
+    ) -> Result<(), StateError> {
+        let mut request: HashMap<String, KeysAndAttributes> = HashMap::new();
+        for table in [&self.table, &self.events_table] {
+            let of_table = batch.iter().filter(|(of, _)| of == &table);
+            let keys: Vec<Item> = of_table.map(|(_, key)| key.clone()).collect();
+            if !keys.is_empty() {
+                let keys = KeysAndAttributes::builder().set_keys(Some(keys));
+                let keys = keys.consistent_read(true).build();
+                request.insert(table.clone(), keys.expect("keys are set"));
             }
         }
-        Ok((rows, found))
+        for pause in PAUSES {
+            let answer = self
+                .client
+                .batch_get_item()
+                .set_request_items(Some(request))
+                .send()
+                .await
+                .map_err(StateError::while_doing("read deliveries"))?;
+            for (table, items) in answer.responses.unwrap_or_default() {
+                for item in items {
+                    found.take(item, table == self.table);
+                }
+            }
+            // Large answers come in parts, and under throttling too.
+            request = answer.unprocessed_keys.unwrap_or_default();
+            if request.is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(pause).await;
+        }
+        Err(StateError::contended("read deliveries"))
     }
 
     /// Writes a row in place of the one that was read (`revision` 0: there was none).
@@ -131,6 +164,7 @@ impl Deliveries {
         delivery.revision += 1;
         delivery.updated_at = now;
         let mut row = to_item(&DeliveryRow::new(delivery, sweep, retention))?;
+        let written: Delivery = from_item(row.clone())?;
         row.extend(delivery.key().item());
         let put = self
             .client
@@ -158,8 +192,9 @@ impl Deliveries {
         match current {
             Some(item) => {
                 let current: Delivery = from_item(item)?;
-                // The SDK repeats a request whose answer was lost: then the row in the way is this one.
-                Ok(if current == *delivery {
+                // The SDK repeats a request whose answer was lost: then the row in the way is this one,
+                // compared as it is stored, with times cut to milliseconds.
+                Ok(if current == written {
                     Recorded::Written
                 } else {
                     Recorded::Superseded(Box::new(current))

@@ -266,4 +266,22 @@ mod tests {
         assert!(!item.contains_key("due") && !item.contains_key("due_at"));
         assert!(from_item::<Delivery>(item).unwrap() == delivery);
     }
+
+    #[test]
+    fn a_row_compared_as_it_is_stored_is_the_row_that_was_written() {
+        let at = "2026-11-21T10:00:00.123456789Z".parse().unwrap();
+        let key = DeliveryKey {
+            organization: "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+            event: "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+            endpoint: "ep_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+        };
+        let mut delivery = Delivery::pending(key, EventType::CredentialIssued);
+        (delivery.updated_at, delivery.next_attempt_at) = (at, Some(at));
+        let stored = || -> Delivery {
+            let row = DeliveryRow::new(&delivery, true, SignedDuration::ZERO);
+            from_item(to_item(&row).unwrap()).unwrap()
+        };
+        assert!(stored() != delivery, "times are cut to milliseconds");
+        assert!(stored() == stored());
+    }
 }

@@ -1,5 +1,7 @@
 //! Endpoints: rows of the organization's partition in Accounts.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use payload::dialect::Dialect;
 use payload::event_type::Subscription;
@@ -13,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub const MAX_ENDPOINTS: usize = 100;
 
 /// A subscriber's URL and how to speak to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
     /// Its id.
     pub id: EndpointId,
@@ -44,6 +46,17 @@ pub struct Endpoint {
     pub updated_at: Timestamp,
     /// Counts the writes, so that two people do not overwrite each other's change.
     pub revision: u64,
+}
+
+/// Without the URL, which may carry a token of the receiver's, and the secret.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("id", &self.id)
+            .field("enabled", &self.enabled)
+            .field("revision", &self.revision)
+            .finish_non_exhaustive()
+    }
 }
 
 fn expose<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {

@@ -25,11 +25,19 @@ impl StateError {
 }
 
 impl StateError {
-    /// Others wrote the same row again and again.
+    /// A row is not of the form this version knows.
+    pub fn unreadable(doing: &'static str) -> Self {
+        Self {
+            doing,
+            source: "a row cannot be read".into(),
+        }
+    }
+
+    /// Others wrote the same row again and again, or DynamoDB kept leaving something out.
     pub fn contended(doing: &'static str) -> Self {
         Self {
             doing,
-            source: "others wrote the same row at the same time".into(),
+            source: "it was tried several times".into(),
         }
     }
 }

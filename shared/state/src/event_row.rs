@@ -104,5 +104,6 @@ pub(crate) fn read_event(item: Item) -> Result<StoredEvent, StateError> {
         endpoint_ids: row.endpoint_ids,
         body,
         converted,
+        kept_until: Timestamp::from_second(row.ttl).unwrap_or(Timestamp::MAX),
     })
 }

@@ -11,11 +11,12 @@ use jiff::tz::TimeZone;
 use payload::dialect::Dialect;
 use payload::event_type::EventType;
 use payload::id::{EndpointId, EventId, OrganizationId};
+use tracing::error;
 
-use crate::error::StateError;
+use crate::error::{Chain, StateError};
 use crate::event_row::{event_key, read_event};
 use crate::keyspace;
-use crate::rows::{Page, text};
+use crate::rows::{Item, Page, sort_key, text};
 
 /// An accepted event.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct StoredEvent {
     pub body: Vec<u8>,
     /// The canonical JSON, unless that is what was received.
     pub(crate) converted: Option<Vec<u8>>,
+    /// DynamoDB deletes it some days after this.
+    pub(crate) kept_until: Timestamp,
 }
 
 impl StoredEvent {
@@ -49,6 +52,11 @@ impl StoredEvent {
         } else {
             self.canonical()
         }
+    }
+
+    /// Whether it is still to be shown and delivered: the clock decides, not the deletion.
+    pub fn is_kept(&self, now: Timestamp) -> bool {
+        now < self.kept_until
     }
 
     /// The canonical JSON.
@@ -191,7 +199,8 @@ impl Events {
             let (found, more) = self
                 .list_month(organization, filter, &position, limit)
                 .await?;
-            items.extend(found);
+            let kept = |event: &StoredEvent| event.id.created_at() >= oldest;
+            items.extend(found.into_iter().filter(kept));
             if items.len() >= limit {
                 items.truncate(limit);
                 break;
@@ -271,14 +280,20 @@ impl Events {
             .last_evaluated_key
             .as_ref()
             .and_then(|key| key.get(keyspace::SK)?.as_s().ok()?.parse().ok());
-        let events = answer
-            .items
-            .unwrap_or_default()
-            .into_iter()
-            .map(read_event)
-            .collect::<Result<_, _>>()?;
+        let items = answer.items.unwrap_or_default();
+        let events = items.into_iter().filter_map(read_or_report).collect();
         Ok((events, last))
     }
+}
+
+/// An event, or nothing and an error in the log: one row that cannot be read hides no other.
+fn read_or_report(item: Item) -> Option<StoredEvent> {
+    let key = sort_key(&item).unwrap_or_default().to_owned();
+    read_event(item)
+        .inspect_err(
+            |error| error!(event.id = key, error = %Chain(error), "an event cannot be read"),
+        )
+        .ok()
 }
 
 fn month_of(at: Timestamp) -> String {

@@ -87,6 +87,8 @@ impl Accounts {
             .get_item()
             .table_name(&self.table)
             .set_key(Some(key(keyspace::key_digest(sha256), BY_DIGEST)))
+            // A key works as soon as it is made, and what is remembered of it is never older than its end.
+            .consistent_read(true)
             .send()
             .await
             .map_err(StateError::while_doing("look up a key"))?;

@@ -51,8 +51,9 @@ pub(crate) fn idempotency(organization: OrganizationId, digest: &str) -> String 
     format!("idem#{organization}#{digest}")
 }
 
-/// The minute an event was accepted and a shard of it: where the audit looks for the event.
-pub(crate) fn audit(event: EventId) -> String {
+/// The minute an event was written and a shard of it: where the audit looks for the event. The id may be
+/// hours older, when a sender's retry continues an event that was begun then.
+pub(crate) fn audit(event: EventId, written_at: Timestamp) -> String {
     // The last characters of a ULID are random.
     let shard = event
         .to_string()
@@ -62,7 +63,7 @@ pub(crate) fn audit(event: EventId) -> String {
         .map(u32::from)
         .sum::<u32>()
         % AUDIT_SHARDS;
-    format!("{}#{shard}", minute(event.created_at()))
+    format!("{}#{shard}", minute(written_at))
 }
 
 /// The minute a delivery is due and a shard of it: where the sweep looks for it.

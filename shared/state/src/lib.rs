@@ -29,11 +29,11 @@ pub mod settings;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use accept::{Acceptance, Submission};
+pub use accept::{Acceptance, Receipt, Submission};
 pub use access::{Access, AccessError, Caller};
 pub use accounts::{Account, Accounts, Organization};
 pub use aws::Aws;
-pub use deliveries::{Deliveries, Recorded};
+pub use deliveries::{Deliveries, Found, Recorded};
 pub use delivery::{Attempt, Delivery, DeliveryKey, DeliveryStatus, HISTORY_LENGTH};
 pub use endpoints::{Endpoint, MAX_ENDPOINTS};
 pub use error::{Chain, StateError};

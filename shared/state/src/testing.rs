@@ -53,5 +53,6 @@ pub fn event(key: DeliveryKey) -> StoredEvent {
         endpoint_ids: vec![key.endpoint],
         body: b"{}".to_vec(),
         converted: None,
+        kept_until: jiff::Timestamp::MAX,
     }
 }

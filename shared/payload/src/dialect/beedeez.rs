@@ -11,7 +11,7 @@ use crate::fields::Fields;
 use crate::timestamp;
 
 pub(super) fn read(mut root: Fields<'_>, event: &str, hints: Hints<'_>) -> Option<Draft> {
-    let event_type = EventType::from_native(Dialect::Beedeez, event)?;
+    let event_type = EventType::from_native(Dialect::Beedeez, event);
     let id = root.required_identifier("_id");
     let created_at = root.required_timestamp("creationDate");
     let expires = root.timestamp("expires");
@@ -25,7 +25,7 @@ pub(super) fn read(mut root: Fields<'_>, event: &str, hints: Hints<'_>) -> Optio
         reminder_sent: Some(root.required_boolean("expiryReminderSent")),
         ..Credential::default()
     };
-    let timestamp = if event_type == EventType::CredentialExpired {
+    let timestamp = if event_type == Some(EventType::CredentialExpired) {
         if expires.is_none() {
             root.fault("expires", "required for certificate_expired");
         }
@@ -82,7 +82,7 @@ pub(super) fn read(mut root: Fields<'_>, event: &str, hints: Hints<'_>) -> Optio
 
     let natural_key = vec![event.to_owned(), id, timestamp::canonical(updated_at)];
     Some(Draft {
-        event_type,
+        event_type: event_type?,
         timestamp,
         natural_key,
         facts,

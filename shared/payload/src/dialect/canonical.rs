@@ -15,10 +15,11 @@ use crate::fields::Fields;
 use crate::timestamp;
 
 pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
-    let (native, event_type) = read_event_type(&mut root, "type", Dialect::Canonical)?;
+    let event = read_event_type(&mut root, "type", Dialect::Canonical);
     let timestamp = root.required_timestamp("timestamp");
     let id = root.identifier("id");
     let mut data = root.required_object("data");
+    let (native, event_type) = event?;
 
     let mut facts = Facts::new(source(Dialect::Canonical, native.clone(), None, hints));
     facts.ext = data.map("ext").unwrap_or_default();

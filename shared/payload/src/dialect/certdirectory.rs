@@ -6,8 +6,6 @@
 //! example's literal `"..."` member is a placeholder and dropped.
 
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
 use crate::dialect::{Dialect, Draft, Hints, read_event_type, source};
 use crate::event::{Achievement, Batch, Credential, CredentialStatus, Facts, Recipient};
@@ -18,11 +16,12 @@ use crate::timestamp;
 const PLACEHOLDER: &str = "...";
 
 pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
-    let (native, event_type) = read_event_type(&mut root, "type", Dialect::Certdirectory)?;
+    let event = read_event_type(&mut root, "type", Dialect::Certdirectory);
     let id = root.required_identifier("id");
     let created_at = root.required_timestamp("createdAt");
     let mut data = root.required_object("data");
     data.take(PLACEHOLDER);
+    let (native, event_type) = event?;
 
     let mut facts = Facts::new(source(
         Dialect::Certdirectory,
@@ -122,9 +121,6 @@ fn read_batch(data: &mut Fields<'_>) -> Batch {
 /// A date-time, or a bare date as its midnight in UTC.
 fn read_date(data: &mut Fields<'_>, name: &str) -> Option<Timestamp> {
     data.timestamp_by(name, "must be an RFC 3339 date-time or a date", |text| {
-        timestamp::parse(text).or_else(|| {
-            let date: Date = text.trim().parse().ok()?;
-            Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
-        })
+        timestamp::parse(text).or_else(|| timestamp::parse_date(text))
     })
 }

@@ -1,7 +1,8 @@
 //! The dialects: the wire formats of the source systems, and the canonical one.
 //!
-//! [`parse`] recognises a body and reads it into [`Facts`]. What a dialect documents as never
-//! null is required; members nobody documents are kept in `ext`, never refused.
+//! [`parse`] recognises a body and reads it into [`Facts`]. Required is what
+//! identifies, dates and addresses an event, and what its dialect documents as always there and a
+//! subscriber builds on. Members nobody documents are kept in `ext`, never refused.
 
 mod beedeez;
 mod canonical;
@@ -243,7 +244,7 @@ fn parse_members(members: Map<String, Value>, hints: Hints<'_>) -> Result<Parsed
         recognised,
         faults,
     };
-    let faults = RefCell::default();
+    let faults = RefCell::<Faults>::default();
     let root = Fields::root(members, &faults);
     let draft = match dialect {
         Dialect::Canonical => canonical::read(root, hints),
@@ -252,7 +253,12 @@ fn parse_members(members: Map<String, Value>, hints: Hints<'_>) -> Result<Parsed
         Dialect::Vec => vec::read(root, hints),
         Dialect::Certdirectory => certdirectory::read(root, hints),
         Dialect::Beedeez => match hints.event {
-            Some(event) => beedeez::read(root, event, hints),
+            Some(event) => {
+                if EventType::from_native(dialect, event).is_none() {
+                    faults.borrow_mut().add(EVENT_HINT, unknown_event(dialect));
+                }
+                beedeez::read(root, event, hints)
+            }
             None => {
                 return Err(ParseError::EventTypeRequired {
                     dialect,
@@ -267,7 +273,7 @@ fn parse_members(members: Map<String, Value>, hints: Hints<'_>) -> Result<Parsed
         timestamp,
         natural_key,
         facts,
-    } = draft.ok_or_else(|| invalid(Faults::one(EVENT_HINT, unknown_event(dialect))))?;
+    } = draft.ok_or_else(|| invalid(Faults::one("", unknown_event(dialect))))?;
     Ok(Parsed {
         event_type,
         timestamp,

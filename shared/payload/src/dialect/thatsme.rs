@@ -11,9 +11,11 @@ use crate::fields::Fields;
 use crate::timestamp;
 
 pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
-    let (native, event_type) = read_event_type(&mut root, "event", Dialect::Thatsme)?;
+    let event = read_event_type(&mut root, "event", Dialect::Thatsme);
     let created_at = root.required_timestamp("created_at");
     let mut data = root.required_object("data");
+    let email = data.required_text("recipient_email");
+    let (native, event_type) = event?;
 
     let mut facts = Facts::new(source(
         Dialect::Thatsme,
@@ -21,7 +23,6 @@ pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
         Some(created_at),
         hints,
     ));
-    let email = data.required_text("recipient_email");
     let mut recipient = Recipient {
         email: Some(email.clone()),
         ..Recipient::default()
@@ -64,6 +65,13 @@ pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
         } else {
             activity.name = data.text("event_name");
             recipient.name = data.text("recipient_name");
+            credential.issued_at = data.timestamp("issued_at");
+            let achievement = Achievement {
+                id: data.identifier("badge_id"),
+                name: data.text("badge_name"),
+                rule: None,
+            };
+            facts.achievement = (achievement != Achievement::default()).then_some(achievement);
         }
         let timestamp = match event_type {
             EventType::CredentialAccepted => {

@@ -6,7 +6,6 @@
 //! is made from what identifies it: institution, user, course and the time of certification.
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use crate::dialect::{Dialect, Draft, Hints, read_event_type, source};
@@ -20,11 +19,11 @@ const EXPECTED_TIME: &str = "must be a date-time such as 2023-08-28 20:47:31";
 
 pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
     let mut event = root.required_object("event");
-    let (native, event_type) = read_event_type(&mut event, "slug", Dialect::Toolzz)?;
+    let native = read_event_type(&mut event, "slug", Dialect::Toolzz);
     let time = |text: &str| read_time(text, hints.time_zone);
     let sent_at = event.required_timestamp_by("send_at", EXPECTED_TIME, time);
 
-    let mut facts = Facts::new(source(Dialect::Toolzz, native, Some(sent_at), hints));
+    let mut facts = Facts::new(source(Dialect::Toolzz, String::new(), Some(sent_at), hints));
     facts.source.event_label = event.text("name");
     facts.source.time_assumed = true;
     let mut kept = serde_json::Map::new();
@@ -127,6 +126,9 @@ pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
     }
     event.keep_rest("event", &mut facts.ext);
     facts.ext.extend(root.rest());
+    // Everything else does not depend on the event's name: its faults are named beside this one.
+    let (native, event_type) = native?;
+    facts.source.event = native;
     let natural_key = vec![
         institution_id,
         user_id,
@@ -148,21 +150,21 @@ fn read_manager(mut manager: Fields<'_>) -> Manager {
     }
 }
 
-/// English or Portuguese, any case, with or without accents.
+/// English or Portuguese, any case, with or without accents: what follows the stem is where they differ.
 fn read_kind(text: &str) -> Option<&'static str> {
-    match text.trim().to_lowercase().as_str() {
-        "participation" | "participação" | "participacao" => Some("participation"),
-        "achievement" | "aproveitamento" => Some("achievement"),
-        _ => None,
+    let text = text.trim().to_lowercase();
+    if text.starts_with("participa") {
+        Some("participation")
+    } else if text == "achievement" || text == "aproveitamento" {
+        Some("achievement")
+    } else {
+        None
     }
 }
 
 /// `yyyy-MM-dd HH:mm:ss` as in this event, `dd/MM/yyyy HH:mm:ss` as in its siblings, or RFC 3339.
 fn read_time(text: &str, zone: &TimeZone) -> Option<Timestamp> {
-    timestamp::parse_local(text, zone)
-        .or_else(|| {
-            let local = DateTime::strptime("%d/%m/%Y %H:%M:%S", text.trim()).ok()?;
-            zone.to_ambiguous_timestamp(local).compatible().ok()
-        })
+    timestamp::parse_local("%Y-%m-%d %H:%M:%S", text, zone)
+        .or_else(|| timestamp::parse_local("%d/%m/%Y %H:%M:%S", text, zone))
         .or_else(|| timestamp::parse(text))
 }

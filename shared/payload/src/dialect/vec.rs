@@ -11,7 +11,7 @@ use crate::fields::Fields;
 use crate::timestamp;
 
 pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
-    let (native, event_type) = read_event_type(&mut root, "event", Dialect::Vec)?;
+    let event = read_event_type(&mut root, "event", Dialect::Vec);
     let timestamp = root.required_timestamp("timestamp");
     let uuid = root.required_identifier("uuid");
 
@@ -24,6 +24,9 @@ pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
             &["single_upload", "bulk_upload", "customer_submission"],
         ),
     };
+    let title = root.required_text("certificate_title");
+    let email = root.required_text("applicant_email");
+    let (native, event_type) = event?;
     match event_type {
         EventType::ApplicationRejected | EventType::ApplicationProcessing => {
             application
@@ -40,12 +43,12 @@ pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
     let mut facts = Facts::new(source(Dialect::Vec, native.clone(), Some(timestamp), hints));
     facts.credential = Some(Credential {
         id: Some(uuid.clone()),
-        title: Some(root.required_text("certificate_title")),
+        title: Some(title),
         status: (event_type == EventType::CredentialIssued).then_some(CredentialStatus::Valid),
         ..Credential::default()
     });
     facts.recipient = Some(Recipient {
-        email: Some(root.required_text("applicant_email")),
+        email: Some(email),
         ..Recipient::default()
     });
     facts.application = Some(application);

@@ -1,0 +1,89 @@
+//! What a batch of wake-ups is about, read with as few requests as possible.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use payload::id::{EventId, OrganizationId};
+use state::{Account, Delivery as Row, DeliveryKey, Found, StateError, StoredEvent};
+
+use crate::handler::{Delivery, Received};
+
+/// Rows, events and accounts of a batch.
+pub(crate) struct Known {
+    pub(crate) rows: HashMap<DeliveryKey, Row>,
+    /// Events with a row that cannot be read.
+    pub(crate) unreadable: HashSet<EventId>,
+    events: HashMap<EventId, StoredEvent>,
+    accounts: HashMap<OrganizationId, Arc<Account>>,
+}
+
+impl Known {
+    /// One request for rows and events, one for each organization that is not remembered.
+    pub(crate) async fn read(
+        delivery: &Delivery,
+        batch: &[Received],
+        now: Timestamp,
+    ) -> Result<Self, StateError> {
+        let key = |received: &Received| received.wake_up.delivery();
+        // A delivery that begins has no row. Should the queue have duplicated its first message, the
+        // condition of the write finds out: one request too many, which is what at-least-once allows.
+        let begun = batch
+            .iter()
+            .filter(|received| received.redelivered || !received.wake_up.first);
+        let events = batch
+            .iter()
+            .map(key)
+            .map(|key| (key.organization, key.event));
+        let found = delivery.deliveries.read(begun.map(key), events).await?;
+        let Found {
+            rows,
+            events,
+            unreadable,
+        } = found;
+
+        let mut accounts = HashMap::new();
+        let mut doubtful = HashSet::new();
+        for DeliveryKey {
+            organization,
+            endpoint,
+            ..
+        } in batch.iter().map(key)
+        {
+            if !accounts.contains_key(&organization)
+                && let Some(account) = delivery.accounts.account(organization, now).await?
+            {
+                accounts.insert(organization, account);
+            }
+            let account = accounts.get(&organization);
+            let endpoint = account.and_then(|account| account.endpoint(endpoint));
+            if !endpoint.is_some_and(|endpoint| endpoint.enabled) {
+                doubtful.insert(organization);
+            }
+        }
+        // What was read seconds ago may be older than the endpoint, and holding its deliveries would be
+        // for good: so an endpoint that is missing or disabled is looked at again.
+        for organization in doubtful {
+            match delivery.accounts.refresh(organization, now).await? {
+                Some(account) => accounts.insert(organization, account),
+                None => accounts.remove(&organization),
+            };
+        }
+        Ok(Self {
+            rows,
+            unreadable,
+            events,
+            accounts,
+        })
+    }
+
+    /// An event that is still kept.
+    pub(crate) fn event(&self, id: EventId, now: Timestamp) -> Option<&StoredEvent> {
+        self.events.get(&id).filter(|event| event.is_kept(now))
+    }
+
+    /// The account of an organization.
+    pub(crate) fn account(&self, organization: OrganizationId) -> Option<&Account> {
+        self.accounts.get(&organization).map(Arc::as_ref)
+    }
+}
