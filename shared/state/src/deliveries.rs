@@ -163,8 +163,8 @@ impl Deliveries {
         let read = delivery.revision;
         delivery.revision += 1;
         delivery.updated_at = now;
-        let mut row = to_item(&DeliveryRow::new(delivery, sweep, retention))?;
-        let written: Delivery = from_item(row.clone())?;
+        let stored = DeliveryRow::new(delivery, sweep, retention);
+        let mut row = to_item(&stored)?;
         row.extend(delivery.key().item());
         let put = self
             .client
@@ -192,6 +192,7 @@ impl Deliveries {
         match current {
             Some(item) => {
                 let current: Delivery = from_item(item)?;
+                let written: Delivery = from_item(to_item(&stored)?)?;
                 // The SDK repeats a request whose answer was lost: then the row in the way is this one,
                 // compared as it is stored, with times cut to milliseconds.
                 Ok(if current == written {
