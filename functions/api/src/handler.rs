@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, Error, Request, RequestExt, Response};
+use payload::id::OrganizationId;
 use payload::target::TargetPolicy;
-use reply::{Problem, header};
+use reply::{Problem, authorization, header};
 use state::{
     Access, AccessError, Account, Accounts, Aws, Caller, Deliveries, DeliveryQueue, Events,
     Organization,
@@ -88,11 +89,9 @@ impl Api {
             .strip_prefix(BASE)
             .unwrap_or_default();
         let path: Vec<&str> = path.split('/').collect();
-        let authorization =
-            header(request, "authorization").map_err(|_| Problem::from(AccessError::BadKey))?;
         let caller = self
             .access
-            .authenticate(&self.accounts, authorization, now)
+            .authenticate(&self.accounts, authorization(request)?, now)
             .await?;
         let call = Call {
             request,
@@ -154,21 +153,21 @@ impl Call<'_> {
         }
     }
 
+    fn organization(&self) -> Result<OrganizationId, Problem> {
+        let named = header(self.request, "x-organization-id")?;
+        Ok(self.caller.organization(named)?)
+    }
+
     /// The account the call is for, as it is now.
     pub(crate) async fn account(&self, api: &Api) -> Result<Account, Problem> {
-        let organization = self
-            .caller
-            .organization(header(self.request, "x-organization-id")?)?;
-        let account = api.accounts.read_account(organization).await?;
+        let account = api.accounts.read_account(self.organization()?).await?;
         account.ok_or_else(|| Problem::not_found("organization"))
     }
 
     /// The account the call is for, possibly a few seconds old.
     pub(crate) async fn recent_account(&self, api: &Api) -> Result<Arc<Account>, Problem> {
-        let organization = self
-            .caller
-            .organization(header(self.request, "x-organization-id")?)?;
-        let account = api.accounts.account(organization, self.now).await?;
+        let account = api.accounts.account(self.organization()?, self.now);
+        let account = account.await?;
         account.ok_or_else(|| Problem::not_found("organization"))
     }
 }

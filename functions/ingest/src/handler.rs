@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, Error, Request, RequestExt, Response};
-use reply::{Problem, header};
-use state::{Access, AccessError, Account, Accounts, Aws, DeliveryQueue, Events};
+use reply::{Problem, authorization, header};
+use state::{Access, Account, Accounts, Aws, DeliveryQueue, Events};
 
 use crate::config::Config;
 use crate::{batch, submit};
@@ -61,11 +61,9 @@ impl Ingest {
     }
 
     async fn answer(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
-        let authorization =
-            header(request, "authorization").map_err(|_| Problem::from(AccessError::BadKey))?;
         let caller = self
             .access
-            .authenticate(&self.accounts, authorization, now)
+            .authenticate(&self.accounts, authorization(request)?, now)
             .await?;
         let organization = caller.organization(header(request, "x-organization-id")?)?;
         let account = self.accounts.account(organization, now).await?;

@@ -169,6 +169,14 @@ pub fn header<'r>(request: &'r Request, name: &str) -> Result<Option<&'r str>, P
     })
 }
 
+/// The `Authorization` header. One that cannot be read holds no valid key.
+///
+/// # Errors
+/// 401 for such a one.
+pub fn authorization(request: &Request) -> Result<Option<&str>, Problem> {
+    header(request, "authorization").map_err(|_| AccessError::BadKey.into())
+}
+
 /// Reads a body that must be a JSON object.
 ///
 /// # Errors

@@ -6,8 +6,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::{SignedDuration, Timestamp};
 use payload::dialect::{Dialect, Parsed};
@@ -25,7 +23,7 @@ use crate::event_row::{Derive, EventRow, canonical_form, read_event};
 use crate::events::Events;
 use crate::keyspace;
 use crate::queue::{DeliveryQueue, WakeUp};
-use crate::rows::{Item, from_item, key, number, to_item};
+use crate::rows::{from_item, key, number, row_in_the_way, to_item};
 
 /// How long a key means the same event.
 const KEY_VALID_FOR: SignedDuration = SignedDuration::from_hours(24);
@@ -174,16 +172,12 @@ impl Events {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let earlier = match put {
-            Ok(_) => None,
-            Err(error) => Some(row_in_the_way(error, "claim an idempotency key")?),
-        };
-        match earlier {
-            None => Ok(IdempotencyRow {
+        match put {
+            Ok(_) => Ok(IdempotencyRow {
                 fingerprint: claim.fingerprint.clone(),
                 ..*claim
             }),
-            Some(item) => from_item(item),
+            Err(error) => from_item(row_in_the_way(error, "claim an idempotency key")?),
         }
     }
 
@@ -267,19 +261,4 @@ impl Events {
         };
         Ok((receipt, false))
     }
-}
-
-/// The row because of which a conditional write did not happen; any other failure is an error.
-fn row_in_the_way<R>(
-    error: SdkError<PutItemError, R>,
-    doing: &'static str,
-) -> Result<Item, StateError>
-where
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    let row = error.as_service_error().and_then(|error| match error {
-        PutItemError::ConditionalCheckFailedException(failed) => failed.item.clone(),
-        _ => None,
-    });
-    row.ok_or_else(|| StateError::while_doing(doing)(error))
 }

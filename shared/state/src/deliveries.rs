@@ -6,7 +6,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
 use jiff::{SignedDuration, Timestamp};
 use payload::id::{EventId, OrganizationId};
@@ -17,7 +16,7 @@ use crate::error::{Chain, StateError};
 use crate::event_row::{event_key, read_event};
 use crate::events::StoredEvent;
 use crate::keyspace::{self, PK};
-use crate::rows::{Item, from_item, number, sort_key, text, to_item};
+use crate::rows::{Item, from_item, number, row_in_the_way, sort_key, text, to_item};
 
 /// Keys of one `BatchGetItem`.
 const BATCH: usize = 100;
@@ -185,24 +184,15 @@ impl Deliveries {
         let Err(error) = put.send().await else {
             return Ok(Recorded::Written);
         };
-        let current = match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(failed)) => failed.item.clone(),
-            _ => None,
-        };
-        match current {
-            Some(item) => {
-                let current: Delivery = from_item(item)?;
-                let written: Delivery = from_item(to_item(&stored)?)?;
-                // The SDK repeats a request whose answer was lost: then the row in the way is this one,
-                // compared as it is stored, with times cut to milliseconds.
-                Ok(if current == written {
-                    Recorded::Written
-                } else {
-                    Recorded::Superseded(Box::new(current))
-                })
-            }
-            None => Err(StateError::while_doing("record an attempt")(error)),
-        }
+        let current: Delivery = from_item(row_in_the_way(error, "record an attempt")?)?;
+        // The SDK repeats a request whose answer was lost: then the row in the way is this one,
+        // compared as it is stored, with times cut to milliseconds.
+        let written: Delivery = from_item(to_item(&stored)?)?;
+        Ok(if current == written {
+            Recorded::Written
+        } else {
+            Recorded::Superseded(Box::new(current))
+        })
     }
 
     /// The row of one delivery.

@@ -2,7 +2,6 @@
 
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
 use jiff::Timestamp;
-use payload::api_key::ApiKey;
 use payload::id::{KeyId, OrganizationId};
 use payload::timestamp;
 use serde::{Deserialize, Serialize};
@@ -38,15 +37,6 @@ pub struct KeyRecord {
         default
     )]
     pub expires_at: Option<Timestamp>,
-}
-
-/// A key that was just made, with its record.
-#[derive(Debug)]
-pub struct NewKey {
-    /// To be shown once.
-    pub key: ApiKey,
-    /// What is kept.
-    pub record: KeyRecord,
 }
 
 impl Accounts {

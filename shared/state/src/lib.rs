@@ -38,6 +38,6 @@ pub use delivery::{Attempt, Delivery, DeliveryKey, DeliveryStatus, HISTORY_LENGT
 pub use endpoints::{Endpoint, MAX_ENDPOINTS};
 pub use error::{Chain, StateError};
 pub use events::{EventFilter, Events, Position, StoredEvent};
-pub use keys::{KeyRecord, NewKey};
+pub use keys::KeyRecord;
 pub use queue::{DeliveryQueue, MAX_DELAY, WakeUp};
 pub use rows::Page;

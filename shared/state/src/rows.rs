@@ -1,7 +1,10 @@
 //! Rows as items, and pages of them.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -42,4 +45,19 @@ pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, StateError
 
 pub(crate) fn sort_key(item: &Item) -> Option<&str> {
     item.get(SK)?.as_s().ok().map(String::as_str)
+}
+
+/// The row because of which a conditional write did not happen; any other failure is an error.
+pub(crate) fn row_in_the_way<R>(
+    error: SdkError<PutItemError, R>,
+    doing: &'static str,
+) -> Result<Item, StateError>
+where
+    R: Debug + Send + Sync + 'static,
+{
+    let row = error.as_service_error().and_then(|error| match error {
+        PutItemError::ConditionalCheckFailedException(failed) => failed.item.clone(),
+        _ => None,
+    });
+    row.ok_or_else(|| StateError::while_doing(doing)(error))
 }
