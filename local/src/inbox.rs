@@ -14,7 +14,8 @@ use axum::{
     routing::{get, post},
 };
 use jiff::Timestamp;
-use payload::signature::{self, Secret};
+use payload::secret::Secret;
+use payload::signature::{ID_HEADER, STANDARD, Signed, TIMESTAMP_HEADER, TOLERANCE};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -74,18 +75,19 @@ impl Inbox {
                 .and_then(|value| value.to_str().ok())
                 .unwrap_or_default()
         };
-        let id = header(signature::ID_HEADER);
+        let id = header(ID_HEADER);
         let checked = match lock(&self.secrets).get(&endpoint) {
             None => Err("the secret of this endpoint is not known here".to_owned()),
-            Some(secret) => secret
-                .verify(
+            Some(secret) => {
+                let signed = Signed {
                     id,
-                    header(signature::TIMESTAMP_HEADER),
-                    header(signature::SIGNATURE_HEADER),
+                    timestamp: header(TIMESTAMP_HEADER),
+                    signature: header(STANDARD.header),
                     body,
-                    now,
-                )
-                .map_err(|error| error.to_string()),
+                };
+                let verified = STANDARD.verify(secret, signed, now, TOLERANCE);
+                verified.map_err(|error| error.to_string())
+            }
         };
         let mut received = lock(&self.received);
         if received.len() == KEPT {
@@ -166,9 +168,9 @@ mod tests {
         let body = br#"{"type":"credential.issued"}"#;
         let mut headers = HeaderMap::new();
         for (name, value) in [
-            (signature::ID_HEADER, "evt_1".to_owned()),
-            (signature::TIMESTAMP_HEADER, now.as_second().to_string()),
-            (signature::SIGNATURE_HEADER, secret.sign("evt_1", now, body)),
+            (ID_HEADER, "evt_1".to_owned()),
+            (TIMESTAMP_HEADER, now.as_second().to_string()),
+            (STANDARD.header, STANDARD.sign(secret, "evt_1", now, body)),
         ] {
             headers.insert(name, value.parse().unwrap());
         }

@@ -3,7 +3,7 @@
 use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
 use anyhow::{Context, Result};
-use payload::{api_key::ApiKey, signature::Secret};
+use payload::{api_key::ApiKey, secret::Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

@@ -10,7 +10,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::response::IntoResponse as _;
 use futures::stream::{self, StreamExt as _};
-use payload::signature::{ID_HEADER, SIGNATURE_HEADER, Secret, TIMESTAMP_HEADER};
+use payload::secret::Secret;
+use payload::signature::{ID_HEADER, STANDARD, Signed, TIMESTAMP_HEADER, TOLERANCE};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -62,13 +63,13 @@ impl Webhook {
     #[expect(clippy::disallowed_methods, reason = "a receiver reads its own clock")]
     pub(crate) fn verify(&self, secret: &str) {
         let secret = Secret::parse(secret).expect("the secret of an endpoint");
-        let verified = secret.verify(
-            self.id(),
-            self.header(TIMESTAMP_HEADER),
-            self.header(SIGNATURE_HEADER),
-            &self.body,
-            jiff::Timestamp::now(),
-        );
+        let signed = Signed {
+            id: self.id(),
+            timestamp: self.header(TIMESTAMP_HEADER),
+            signature: self.header(STANDARD.header),
+            body: &self.body,
+        };
+        let verified = STANDARD.verify(&secret, signed, jiff::Timestamp::now(), TOLERANCE);
         verified.unwrap_or_else(|error| panic!("{error}: {self:?}"));
     }
 }

@@ -12,7 +12,7 @@ use payload::fault::Faults;
 use payload::fields::{Fields, read_strictly};
 use payload::id::EndpointId;
 use payload::retry::RetrySchedule;
-use payload::signature::Secret;
+use payload::secret::Secret;
 use payload::target::TargetPolicy;
 use payload::timestamp;
 use reply::Problem;
@@ -67,7 +67,7 @@ impl<'e> View<'e> {
 
     fn with_secret(endpoint: &'e Endpoint) -> Self {
         Self {
-            secret: Some(endpoint.secret.expose()),
+            secret: Some(endpoint.secret.expose().to_owned()),
             ..Self::new(endpoint)
         }
     }

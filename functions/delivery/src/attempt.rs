@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use payload::id::EventId;
-use payload::signature::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
+use payload::signature::{ID_HEADER, STANDARD, TIMESTAMP_HEADER};
 use payload::target::TargetPolicy;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Response, redirect};
@@ -99,7 +99,10 @@ impl Sender {
             .client
             .post(url)
             .header("content-type", "application/json")
-            .header(SIGNATURE_HEADER, endpoint.secret.sign(&id, now, &body))
+            .header(
+                STANDARD.header,
+                STANDARD.sign(&endpoint.secret, &id, now, &body),
+            )
             .header(TIMESTAMP_HEADER, now.as_second())
             .header(ID_HEADER, id)
             .body(body);

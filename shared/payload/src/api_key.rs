@@ -10,8 +10,6 @@ use rand::CryptoRng;
 use rand::distr::{Alphanumeric, SampleString};
 use sha2::{Digest, Sha256};
 
-use crate::idempotency::hex;
-
 /// What every key starts with.
 pub const PREFIX: &str = "ck_live_";
 const RANDOM_LENGTH: usize = 27;
@@ -75,7 +73,7 @@ impl ApiKey {
 
 /// SHA-256 of a presented key, lower-case hex.
 pub fn sha256(presented: &str) -> String {
-    hex(&Sha256::digest(presented))
+    base16ct::lower::encode_string(&Sha256::digest(presented))
 }
 
 fn checksum(body: &str) -> String {

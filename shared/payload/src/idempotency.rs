@@ -1,5 +1,6 @@
 //! When two requests mean the same event.
 
+use base16ct::lower;
 use sha2::{Digest, Sha256};
 
 use crate::dialect::Dialect;
@@ -24,7 +25,7 @@ impl IdempotencyKey {
             Self::Explicit(key) => serde_json::json!(["explicit", key]),
             Self::Natural(dialect, parts) => serde_json::json!(["natural", dialect, parts]),
         };
-        hex(&Sha256::digest(parts.to_string()))
+        lower::encode_string(&Sha256::digest(parts.to_string()))
     }
 
     /// Whether the sender chose it: then another body under the same key is a mistake of theirs.
@@ -41,19 +42,7 @@ pub fn fingerprint(native_event: &str, body: &[u8]) -> String {
     hash.update(native_event);
     hash.update([0]);
     hash.update(body);
-    hex(&hash.finalize())
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-            text
-        })
+    lower::encode_string(&hash.finalize())
 }
 
 #[cfg(test)]

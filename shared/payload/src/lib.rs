@@ -16,6 +16,7 @@ pub mod fields;
 pub mod id;
 pub mod idempotency;
 pub mod retry;
+pub mod secret;
 pub mod signature;
 pub mod target;
 pub mod timestamp;

@@ -7,7 +7,7 @@ use payload::dialect::Dialect;
 use payload::event_type::Subscription;
 use payload::id::{EndpointId, OrganizationId};
 use payload::retry::RetrySchedule;
-use payload::signature::Secret;
+use payload::secret::Secret;
 use payload::timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -60,7 +60,7 @@ impl fmt::Debug for Endpoint {
 }
 
 fn expose<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&secret.expose())
+    serializer.serialize_str(secret.expose())
 }
 
 fn parse_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {

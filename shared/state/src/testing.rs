@@ -3,7 +3,7 @@
 use payload::dialect::Dialect;
 use payload::event_type::{EventType, Subscription};
 use payload::retry::RetrySchedule;
-use payload::signature::Secret;
+use payload::secret::Secret;
 
 use crate::accounts::{Account, Organization};
 use crate::delivery::DeliveryKey;
