@@ -6,7 +6,8 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::dialect::Dialect;
@@ -15,7 +16,7 @@ use crate::id::{EventId, OrganizationId};
 use crate::timestamp;
 
 /// An accepted event in its canonical form.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Event {
     /// Also the `webhook-id` of its deliveries.
     pub id: EventId,
@@ -29,8 +30,42 @@ pub struct Event {
     pub data: EventData,
 }
 
+impl Event {
+    /// Reads the JSON that an event was written as.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn read(json: &[u8], organization_id: OrganizationId) -> serde_json::Result<Self> {
+        let Written {
+            id,
+            event_type,
+            timestamp,
+            data,
+        } = serde_json::from_slice(json)?;
+        Ok(Self {
+            id,
+            event_type,
+            timestamp,
+            data: EventData {
+                organization_id,
+                facts: data,
+            },
+        })
+    }
+}
+
+/// An event without its organization: flattening would read `data` twice.
+#[derive(Deserialize)]
+struct Written {
+    id: EventId,
+    #[serde(rename = "type")]
+    event_type: EventType,
+    timestamp: Timestamp,
+    data: Facts,
+}
+
 /// `data` of an event, with the organization it belongs to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct EventData {
     /// Whose event it is.
     pub organization_id: OrganizationId,
@@ -40,7 +75,7 @@ pub struct EventData {
 }
 
 /// What a source said.
-#[derive(Clone, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[expect(
     missing_docs,
     reason = "the members are the ones documented at their own types"
@@ -57,8 +92,10 @@ pub struct Facts {
     pub batch: Option<Batch>,
     pub failure: Option<Failure>,
     /// Members of the source that have no canonical place, nested as they were.
+    #[serde(default)]
     pub ext: Map<String, Value>,
     /// Paths whose values did not come from this event.
+    #[serde(default)]
     pub enriched: Vec<String>,
 }
 
@@ -103,7 +140,7 @@ impl Facts {
 }
 
 /// Where the event came from.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Source {
     /// The dialect it arrived in.
     pub dialect: Dialect,
@@ -120,11 +157,12 @@ pub struct Source {
     #[serde(serialize_with = "timestamp::serialize")]
     pub received_at: Timestamp,
     /// True when the source's times had no zone and the organization's was taken.
+    #[serde(default)]
     pub time_assumed: bool,
 }
 
 /// State of a credential after an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "each is the past participle of what happened")]
 pub enum CredentialStatus {
@@ -136,7 +174,8 @@ pub enum CredentialStatus {
 }
 
 /// The certificate or badge of one recipient.
-#[derive(Clone, Default, PartialEq, Serialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 #[expect(missing_docs, reason = "the names are the model's words")]
 pub struct Credential {
     pub id: Option<String>,
@@ -170,7 +209,8 @@ pub struct Credential {
 }
 
 /// What the credential attests: the badge or certificate definition.
-#[derive(Clone, Default, PartialEq, Serialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 #[expect(missing_docs, reason = "the names are the model's words")]
 pub struct Achievement {
     pub id: Option<String>,
@@ -180,7 +220,8 @@ pub struct Achievement {
 }
 
 /// The course or occasion in which it was earned.
-#[derive(Clone, Default, PartialEq, Serialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 #[expect(missing_docs, reason = "the names are the model's words")]
 pub struct Activity {
     pub id: Option<String>,
@@ -197,7 +238,8 @@ pub struct Activity {
 }
 
 /// Who earned it.
-#[derive(Clone, Default, PartialEq, Serialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 #[expect(missing_docs, reason = "the names are the model's words")]
 pub struct Recipient {
     pub id: Option<String>,
@@ -214,7 +256,7 @@ pub struct Recipient {
 }
 
 /// A number that a state gave to a person.
-#[derive(Clone, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NationalId {
     /// `cpf` and the like.
     #[serde(rename = "type")]
@@ -224,14 +266,16 @@ pub struct NationalId {
 }
 
 /// Who issued it, by the source's id.
-#[derive(Clone, Default, PartialEq, Serialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 #[expect(missing_docs, reason = "the names are the model's words")]
 pub struct Issuer {
     pub id: Option<String>,
 }
 
 /// The unit of the issuer in which it was earned.
-#[derive(Clone, Default, PartialEq, Serialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 #[expect(missing_docs, reason = "the names are the model's words")]
 pub struct School {
     pub id: Option<String>,
@@ -240,7 +284,8 @@ pub struct School {
 }
 
 /// A person responsible for a school.
-#[derive(Clone, Default, PartialEq, Serialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 #[expect(missing_docs, reason = "the names are the model's words")]
 pub struct Manager {
     pub id: Option<String>,
@@ -248,7 +293,8 @@ pub struct Manager {
 }
 
 /// An application for a certificate, before there is one.
-#[derive(Clone, Default, PartialEq, Serialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 #[expect(missing_docs, reason = "the names are the model's words")]
 pub struct Application {
     pub id: Option<String>,
@@ -260,7 +306,8 @@ pub struct Application {
 }
 
 /// A bulk job.
-#[derive(Clone, Default, PartialEq, Serialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 #[expect(missing_docs, reason = "the names are the model's words")]
 pub struct Batch {
     pub id: Option<String>,
@@ -271,7 +318,8 @@ pub struct Batch {
 }
 
 /// Why an application was rejected or failed.
-#[derive(Clone, Default, PartialEq, Serialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 #[expect(missing_docs, reason = "the names are the model's words")]
 pub struct Failure {
     pub reason: Option<String>,

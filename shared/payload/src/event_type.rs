@@ -1,8 +1,10 @@
 //! Event types, the names each dialect has for them, and subscriptions to them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::dialect::Dialect;
@@ -205,6 +207,16 @@ impl EventType {
     }
 }
 
+/// What `dialect` calls events of this type, if it has them.
+pub fn native_name(dialect: Dialect, event_type: EventType) -> Option<&'static str> {
+    match dialect {
+        Dialect::Canonical => Some(event_type.name()),
+        _ => native_names(dialect)
+            .find(|(of, _)| *of == event_type)
+            .map(|(_, name)| name),
+    }
+}
+
 /// The types that `dialect` has, with its names for them.
 pub fn native_names(dialect: Dialect) -> impl Iterator<Item = (EventType, &'static str)> {
     NATIVE_NAMES
@@ -232,6 +244,20 @@ impl FromStr for EventType {
             .into_iter()
             .find(|event_type| event_type.name() == name)
             .ok_or(UnknownEventType)
+    }
+}
+
+impl JsonSchema for EventType {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "EventType".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "enum": Self::ALL})
     }
 }
 

@@ -1,13 +1,16 @@
 //! Identifiers: a prefix that says what it is, and a ULID that sorts by time of creation.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rand::Rng;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use ulid::Ulid;
+use uuid::Uuid;
 
 /// Why a text is no identifier of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +69,28 @@ macro_rules! id {
                 let encoded = text.strip_prefix($prefix).ok_or_else(|| error.clone())?;
                 let ulid = Ulid::from_string(encoded).map_err(|_| error.clone())?;
                 if ulid.to_string() == encoded { Ok(Self(ulid)) } else { Err(error) }
+            }
+        }
+
+        impl From<$name> for Uuid {
+            /// The same 128 bits, for receivers that take nothing but UUIDs.
+            fn from(id: $name) -> Self {
+                Self::from_u128(id.0.0)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                let pattern = concat!("^", $prefix, "[0-7][0-9A-HJKMNP-TV-Z]{25}$");
+                json_schema!({"type": "string", "pattern": pattern})
             }
         }
 

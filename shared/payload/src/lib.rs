@@ -8,6 +8,8 @@
 #![forbid(unsafe_code)]
 
 pub mod api_key;
+pub mod catalogue;
+pub mod convert;
 pub mod dialect;
 pub mod event;
 pub mod event_type;
@@ -20,3 +22,4 @@ pub mod secret;
 pub mod signature;
 pub mod target;
 pub mod timestamp;
+pub mod webhook;

@@ -14,6 +14,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
 
+use crate::dialect::Dialect;
 use crate::secret::Secret;
 
 /// The header with the id of the event, equal in every attempt.
@@ -120,6 +121,17 @@ pub struct Signed<'a> {
 }
 
 impl Scheme {
+    /// The scheme of a dialect, if it signs at all.
+    pub const fn of(dialect: Dialect) -> Option<&'static Self> {
+        match dialect {
+            Dialect::Canonical => Some(&STANDARD),
+            Dialect::Thatsme => Some(&THATSME),
+            Dialect::Vec => Some(&VEC),
+            Dialect::Certdirectory => Some(&CERTDIRECTORY),
+            Dialect::Toolzz | Dialect::Beedeez => None,
+        }
+    }
+
     /// The value of the signature header for one attempt, made at `timestamp`.
     pub fn sign(&self, secret: &Secret, id: &str, timestamp: Timestamp, body: &[u8]) -> String {
         let seconds = timestamp.as_second().to_string();

@@ -3,10 +3,13 @@
 //! Every instant is kept in UTC with microseconds and written as RFC 3339 with milliseconds and
 //! `Z` in the canonical form.
 
+use std::fmt;
+
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
-use serde::Serializer;
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
 
 /// Reads RFC 3339 with any offset and any number of fraction digits.
 pub fn parse(text: &str) -> Option<Timestamp> {
@@ -37,6 +40,32 @@ fn writable(timestamp: Timestamp) -> Option<Timestamp> {
 /// Writes `2026-03-18T10:30:00.000Z`.
 pub fn canonical(timestamp: Timestamp) -> String {
     timestamp.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// An instant written with milliseconds: `2026-01-15T10:00:00.000Z`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, JsonSchema)]
+pub struct Milliseconds(pub Timestamp);
+
+impl Serialize for Milliseconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"))
+    }
+}
+
+/// An instant written in whole seconds: `2026-03-18T10:30:00Z`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, JsonSchema)]
+pub struct Seconds(pub Timestamp);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    }
+}
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// `serialize_with` for a member that is an instant.

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::event_type::EventType;
 
 fn now() -> Timestamp {
     "2026-11-21T10:00:00Z".parse().unwrap()

@@ -1,12 +1,4 @@
-//! Toolzz LXP: `{event: {name, slug, send_at}, data: {institution, user, course, school, certified}}`.
-//!
-//! Source: <https://docs.toolzz.dev/lxp-reference/webhooks/certification/>. Times have no zone:
-//! the organization's is assumed and said so. Dates, numbers and the certificate's type come in
-//! several writings, within one system; all are read. A certificate has no id of its own, so one
-//! is made from what identifies it: institution, user, course and the time of certification.
-
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+//! Reading a body of the dialect.
 
 use crate::dialect::{Dialect, Draft, Hints, read_event_type, source};
 use crate::event::{
@@ -14,10 +6,12 @@ use crate::event::{
 };
 use crate::fields::Fields;
 use crate::timestamp;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 const EXPECTED_TIME: &str = "must be a date-time such as 2023-08-28 20:47:31";
 
-pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
+pub(in crate::dialect) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
     let mut event = root.required_object("event");
     let native = read_event_type(&mut event, "slug", Dialect::Toolzz);
     let time = |text: &str| read_time(text, hints.time_zone);

@@ -1,21 +1,15 @@
-//! `CertDirectory` Credentials: `{id, type, createdAt, data}`.
-//!
-//! Source: <https://docs.credentials.certdirectory.io/api/webhooks/>, where webhooks are a plan:
-//! one of six payloads has an example. Required is what that example and the REST API make
-//! certain; further members are read under the names of the REST API and otherwise kept. The
-//! example's literal `"..."` member is a placeholder and dropped.
-
-use jiff::Timestamp;
+//! Reading a body of the dialect.
 
 use crate::dialect::{Dialect, Draft, Hints, read_event_type, source};
 use crate::event::{Achievement, Batch, Credential, CredentialStatus, Facts, Recipient};
 use crate::event_type::EventType;
 use crate::fields::Fields;
-use crate::timestamp;
+use crate::timestamp::{self};
+use jiff::Timestamp;
 
 const PLACEHOLDER: &str = "...";
 
-pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
+pub(in crate::dialect) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
     let event = read_event_type(&mut root, "type", Dialect::Certdirectory);
     let id = root.required_identifier("id");
     let created_at = root.required_timestamp("createdAt");

@@ -1,16 +1,12 @@
-//! That's Me: `{event, created_at, data}`, times in RFC 3339.
-//!
-//! Source: <https://docs.thatsme.com.br/en/api/v1/webhooks/events>. `data.event_id` is the id of
-//! a course, not of the event. `certificate_url` and `certificate_hash` are null until the
-//! recipient accepts.
+//! Reading a body of the dialect.
 
 use crate::dialect::{Dialect, Draft, Hints, read_event_type, source};
 use crate::event::{Achievement, Activity, Credential, CredentialStatus, Facts, Recipient};
 use crate::event_type::EventType;
 use crate::fields::Fields;
-use crate::timestamp;
+use crate::timestamp::{self};
 
-pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
+pub(in crate::dialect) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
     let event = read_event_type(&mut root, "event", Dialect::Thatsme);
     let created_at = root.required_timestamp("created_at");
     let mut data = root.required_object("data");

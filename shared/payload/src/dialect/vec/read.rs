@@ -1,16 +1,12 @@
-//! VEC.digital: one flat object, `event` starting with `certificate_application.`.
-//!
-//! Source: <https://docs-stg.vec.digital/guides/webhook-events/>. `webhook_id` is the id of VEC's
-//! endpoint, not of the event. `source` is absent when an application was rejected, which only a
-//! customer's can be. The event `approved` is the issue of the certificate.
+//! Reading a body of the dialect.
 
 use crate::dialect::{Dialect, Draft, Hints, read_event_type, source};
 use crate::event::{Application, Credential, CredentialStatus, Facts, Failure, Recipient};
 use crate::event_type::EventType;
 use crate::fields::Fields;
-use crate::timestamp;
+use crate::timestamp::{self};
 
-pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
+pub(in crate::dialect) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
     let event = read_event_type(&mut root, "event", Dialect::Vec);
     let timestamp = root.required_timestamp("timestamp");
     let uuid = root.required_identifier("uuid");

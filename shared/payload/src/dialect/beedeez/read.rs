@@ -1,16 +1,16 @@
-//! Beedeez: the bare `BadgeUser` document, without the name or the id of the event.
-//!
-//! Source: <https://doc.developers.beedeez.com/docs/next/webhooks/events>. The event's name comes
-//! from outside the body and is never guessed from the dates. Ids are `ObjectId`s there; any text
-//! is accepted.
+//! Reading a body of the dialect.
 
 use crate::dialect::{Dialect, Draft, Hints, source};
 use crate::event::{Achievement, Activity, Credential, CredentialStatus, Facts, Issuer, Recipient};
 use crate::event_type::EventType;
 use crate::fields::Fields;
-use crate::timestamp;
+use crate::timestamp::{self};
 
-pub(super) fn read(mut root: Fields<'_>, event: &str, hints: Hints<'_>) -> Option<Draft> {
+pub(in crate::dialect) fn read(
+    mut root: Fields<'_>,
+    event: &str,
+    hints: Hints<'_>,
+) -> Option<Draft> {
     let event_type = EventType::from_native(Dialect::Beedeez, event);
     let id = root.required_identifier("_id");
     let created_at = root.required_timestamp("creationDate");
