@@ -60,7 +60,9 @@ impl<'f> Fields<'f> {
 
     /// Takes a member as it is; `null` is the same as absent.
     pub fn take(&mut self, name: &str) -> Option<Value> {
-        self.members.shift_remove(name).filter(|value| !value.is_null())
+        self.members
+            .shift_remove(name)
+            .filter(|value| !value.is_null())
     }
 
     /// Takes a member that `read` understands; anything else is a fault.

@@ -111,11 +111,29 @@ fn named_schema(dialect: Dialect, event_type: EventType, name: &str) -> Value {
     if let (false, Some(place)) = (place.is_empty(), schema.pointer_mut(place)) {
         *place = json!({"const": name, "description": "What happened."});
     }
+    absent_is_not_null(&mut schema);
     if let Some(members) = schema.as_object_mut() {
         members.insert("title".to_owned(), format!("{name} ({dialect})").into());
         members.remove("description");
     }
     schema
+}
+
+/// A member that may be absent is left out when it is not known, and never null.
+fn absent_is_not_null(schema: &mut Value) {
+    let required = schema.get("required").cloned().unwrap_or_default();
+    let is_required = |name: &str| {
+        let names = required.as_array();
+        names.is_some_and(|names| names.iter().any(|it| it == name))
+    };
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for (name, property) in properties.into_iter().flatten() {
+        let kinds = property.get_mut("type").and_then(Value::as_array_mut);
+        if let (false, Some(kinds)) = (is_required(name), kinds) {
+            kinds.retain(|kind| kind != "null");
+        }
+        absent_is_not_null(property);
+    }
 }
 
 #[cfg(test)]

@@ -163,7 +163,7 @@ pub(crate) fn schema(dialect: Dialect, event_type: EventType) -> Schema {
         Dialect::Canonical => schema_of::<Event>(),
         Dialect::Thatsme => thatsme::schema(event_type),
         Dialect::Toolzz => toolzz::schema(),
-        Dialect::Vec => vec::schema(),
+        Dialect::Vec => vec::schema(event_type),
         Dialect::Certdirectory => certdirectory::schema(event_type),
         Dialect::Beedeez => beedeez::schema(),
     }

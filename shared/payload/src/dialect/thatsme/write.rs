@@ -33,8 +33,13 @@ struct Issued<'e> {
     /// Null until the recipient accepts.
     certificate_hash: Option<&'e str>,
     issued_at: Seconds,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    accepted_at: Option<Seconds>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Accepted<'e> {
+    #[serde(flatten)]
+    issued: Issued<'e>,
+    accepted_at: Seconds,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -72,6 +77,10 @@ pub(in crate::dialect) fn write(event: &mut Retelling<'_>) -> Vec<u8> {
             let data = registered(event);
             envelope(event, data)
         }
+        EventType::CredentialAccepted => {
+            let data = accepted(event);
+            envelope(event, data)
+        }
         EventType::CredentialDeclined => {
             let data = rejected(event);
             envelope(event, data)
@@ -90,6 +99,7 @@ pub(in crate::dialect) fn write(event: &mut Retelling<'_>) -> Vec<u8> {
 pub(in crate::dialect) fn schema(event_type: EventType) -> Schema {
     match event_type {
         EventType::RecipientRegistered => schema_of::<Envelope<Registered<'_>>>(),
+        EventType::CredentialAccepted => schema_of::<Envelope<Accepted<'_>>>(),
         EventType::CredentialDeclined => schema_of::<Envelope<Rejected<'_>>>(),
         EventType::CredentialExpired => schema_of::<Envelope<Expired<'_>>>(),
         _ => schema_of::<Envelope<Issued<'_>>>(),
@@ -108,12 +118,6 @@ fn issued<'e>(event: &mut Retelling<'e>) -> Issued<'e> {
     let credential = event.credential();
     let url = credential.and_then(|it| it.url.as_deref());
     let hash = credential.and_then(|it| it.hash.as_deref());
-    let is_accepted = event.told_as == EventType::CredentialAccepted;
-    if is_accepted {
-        event.need_of_others("credential.url", url);
-        event.need_of_others("credential.hash", hash);
-    }
-    let accepted_at = credential.and_then(|it| it.accepted_at);
     Issued {
         invitation_id: invitation_id(event),
         event_id: event_id(event),
@@ -125,7 +129,17 @@ fn issued<'e>(event: &mut Retelling<'e>) -> Issued<'e> {
         certificate_url: url,
         certificate_hash: hash,
         issued_at: Seconds(event.issued_at("/data/issued_at")),
-        accepted_at: is_accepted.then(|| Seconds(accepted_at.unwrap_or(event.event.timestamp))),
+    }
+}
+
+fn accepted<'e>(event: &mut Retelling<'e>) -> Accepted<'e> {
+    let accepted_at = event.credential().and_then(|it| it.accepted_at);
+    let issued = issued(event);
+    event.need_of_others("credential.url", issued.certificate_url);
+    event.need_of_others("credential.hash", issued.certificate_hash);
+    Accepted {
+        issued,
+        accepted_at: Seconds(accepted_at.unwrap_or(event.event.timestamp)),
     }
 }
 

@@ -8,8 +8,9 @@ use crate::timestamp::Seconds;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
+/// What every event has, and `rest`, which differs.
 #[derive(Serialize, JsonSchema)]
-struct Body<'e> {
+struct Body<'e, R> {
     /// What happened.
     event: &'static str,
     /// The endpoint, not the event.
@@ -20,43 +21,92 @@ struct Body<'e> {
     uuid: String,
     certificate_title: &'e str,
     applicant_email: &'e str,
-    /// `vault` or `customer`; absent when rejected.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<&'e str>,
-    /// `single_upload`, `bulk_upload` or `customer_submission`; when created.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trigger_context: Option<&'e str>,
-    /// When rejected.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rejection_reason: Option<&'e str>,
-    /// When failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'e str>,
+    #[serde(flatten)]
+    rest: R,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Sourced<'e> {
+    /// `vault` or `customer`.
+    source: &'e str,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Created<'e> {
+    /// `vault` or `customer`.
+    source: &'e str,
+    /// `single_upload`, `bulk_upload` or `customer_submission`.
+    trigger_context: &'e str,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Rejected<'e> {
+    rejection_reason: &'e str,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Failed<'e> {
+    /// `vault` or `customer`.
+    source: &'e str,
+    error: &'e str,
 }
 
 pub(in crate::dialect) fn write(event: &mut Retelling<'_>) -> Vec<u8> {
     let application = event.facts().application.as_ref();
-    let reason = (event.facts().failure.as_ref()).and_then(|it| it.reason.as_deref());
+    let said = application.and_then(|it| it.source.as_deref());
+    match event.told_as {
+        EventType::ApplicationCreated => {
+            let trigger = application.and_then(|it| it.trigger.as_deref());
+            let rest = Created {
+                source: event.need("application.source", said),
+                trigger_context: event.need("application.trigger", trigger),
+            };
+            body(event, rest)
+        }
+        // Only a customer's application is processed or rejected.
+        EventType::ApplicationProcessing => {
+            let source = said.unwrap_or("customer");
+            body(event, Sourced { source })
+        }
+        EventType::ApplicationRejected => {
+            let rejection_reason = reason(event);
+            body(event, Rejected { rejection_reason })
+        }
+        EventType::ApplicationFailed => {
+            let source = event.need("application.source", said);
+            let error = reason(event);
+            body(event, Failed { source, error })
+        }
+        EventType::ApplicationRetried => {
+            let source = event.need("application.source", said);
+            body(event, Sourced { source })
+        }
+        // What comes from elsewhere was issued by an institution.
+        _ => {
+            let source = event.neutral("/source", said, "vault");
+            body(event, Sourced { source })
+        }
+    }
+}
+
+pub(in crate::dialect) fn schema(event_type: EventType) -> Schema {
+    match event_type {
+        EventType::ApplicationCreated => schema_of::<Body<'_, Created<'_>>>(),
+        EventType::ApplicationRejected => schema_of::<Body<'_, Rejected<'_>>>(),
+        EventType::ApplicationFailed => schema_of::<Body<'_, Failed<'_>>>(),
+        _ => schema_of::<Body<'_, Sourced<'_>>>(),
+    }
+}
+
+fn body(event: &mut Retelling<'_>, rest: impl Serialize) -> Vec<u8> {
+    let application = event.facts().application.as_ref();
     let identity = event.application_identity();
     let uuid = application.and_then(|it| it.uuid.as_deref());
-    let uuid = uuid.map(|uuid| Identity::new(Kind::Application, uuid));
     let uuid = uuid
+        .map(|uuid| Identity::new(Kind::Application, uuid))
         .or_else(|| event.credential_identity())
         .or_else(|| identity.clone());
     let email = event.recipient().and_then(|it| it.email.as_deref());
-    let said = application.and_then(|it| it.source.as_deref());
-    let told_as = event.told_as;
-    let source = match told_as {
-        EventType::ApplicationRejected => None,
-        EventType::ApplicationProcessing => Some(said.unwrap_or("customer")),
-        // What comes from elsewhere was issued by an institution.
-        EventType::CredentialIssued => Some(event.neutral("/source", said, "vault")),
-        _ => Some(event.need("application.source", said)),
-    };
-    let is = |event_type| told_as == event_type;
-    let reason = (is(EventType::ApplicationRejected) || is(EventType::ApplicationFailed))
-        .then(|| event.need("failure.reason", reason));
-    let trigger = application.and_then(|it| it.trigger.as_deref());
     let body = Body {
         event: event.name,
         webhook_id: event.target.endpoint_uuid().to_string(),
@@ -65,15 +115,13 @@ pub(in crate::dialect) fn write(event: &mut Retelling<'_>) -> Vec<u8> {
         uuid: event.uuid("/uuid", "credential.id", uuid),
         certificate_title: event.title("/certificate_title"),
         applicant_email: event.need("recipient.email", email),
-        source,
-        trigger_context: is(EventType::ApplicationCreated)
-            .then(|| event.need("application.trigger", trigger)),
-        rejection_reason: reason.filter(|_| is(EventType::ApplicationRejected)),
-        error: reason.filter(|_| is(EventType::ApplicationFailed)),
+        rest,
     };
     json(&body)
 }
 
-pub(in crate::dialect) fn schema() -> Schema {
-    schema_of::<Body<'_>>()
+fn reason<'e>(event: &mut Retelling<'e>) -> &'e str {
+    let failure = event.facts().failure.as_ref();
+    let reason = failure.and_then(|it| it.reason.as_deref());
+    event.need("failure.reason", reason)
 }
