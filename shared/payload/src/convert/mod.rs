@@ -154,4 +154,6 @@ pub fn types_of(dialect: Dialect) -> Vec<EventType> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -70,7 +70,7 @@ impl Origin {
         Uuid::new_v5(&self.organization.into(), self.name(kind, id).as_bytes())
     }
 
-    /// 24 hexadecimal digits, as MongoDB's `ObjectId` has them: the first 12 bytes of a SHA-256.
+    /// 24 hexadecimal digits, as an `ObjectId` has them: the first 12 bytes of a SHA-256.
     pub fn object_id(self, kind: Kind, id: &str) -> String {
         base16ct::lower::encode_string(&self.digest(kind, id)[..12])
     }

@@ -107,6 +107,7 @@ pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
         timestamp,
         natural_key,
         facts,
+        warnings: Vec::new(),
     })
 }
 

@@ -50,6 +50,17 @@ pub struct Parsed {
     pub natural_key: Vec<String>,
     /// What it says.
     pub facts: Facts,
+    /// What is odd about the body, though it was taken.
+    pub warnings: Vec<Warning>,
+}
+
+/// Something odd about a body that was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// JSON pointer.
+    pub pointer: String,
+    /// What is odd, without the value.
+    pub message: String,
 }
 
 /// Without the natural key: it holds people's e-mail addresses.
@@ -159,6 +170,7 @@ fn parse_members(members: Map<String, Value>, hints: Hints<'_>) -> Result<Parsed
         timestamp,
         natural_key,
         facts,
+        warnings,
     } = draft.ok_or_else(|| invalid(Faults::one("", unknown_event(dialect))))?;
     Ok(Parsed {
         event_type,
@@ -166,6 +178,7 @@ fn parse_members(members: Map<String, Value>, hints: Hints<'_>) -> Result<Parsed
         recognised,
         natural_key,
         facts,
+        warnings,
     })
 }
 
@@ -175,6 +188,7 @@ pub(super) struct Draft {
     pub(super) timestamp: Timestamp,
     pub(super) natural_key: Vec<String>,
     pub(super) facts: Facts,
+    pub(super) warnings: Vec<Warning>,
 }
 
 /// Takes the native event name at `member` and what it means.

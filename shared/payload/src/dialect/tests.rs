@@ -290,6 +290,43 @@ fn toolzz_writings_of_its_portuguese_pages_are_read_too() {
 }
 
 #[test]
+fn what_is_odd_about_a_body_is_said_and_the_body_taken() {
+    let warnings = |body: &Value| {
+        let parsed = read(body, None, None).unwrap();
+        let warnings = parsed.warnings.into_iter();
+        warnings
+            .map(|warning| (warning.pointer, warning.message))
+            .collect::<std::vec::Vec<_>>()
+    };
+    let (mut body, _) = sample("toolzz.activities.certificate.issued");
+    // Received at 07:00 in São Paulo.
+    for (sent_at, expected) in [
+        ("2026-11-21 07:00:05", None),
+        ("2026-11-21 07:14:00", None),
+        (
+            "2026-11-21 10:00:00",
+            Some("is 3h after the time of receipt"),
+        ),
+        (
+            "2026-11-21 05:30:20",
+            Some("is 1h 30m before the time of receipt"),
+        ),
+    ] {
+        body["event"]["send_at"] = json!(sent_at);
+        let found = warnings(&body);
+        assert_eq!(found.len(), usize::from(expected.is_some()), "{found:?}");
+        if let Some(expected) = expected {
+            assert_eq!(found[0].0, "/event/send_at");
+            let expected = format!("{expected}, read as a time of America/Sao_Paulo");
+            assert_eq!(found[0].1, expected);
+        }
+    }
+    let (body, _) = sample("certdirectory.credential.issued");
+    assert_eq!(warnings(&body)[0].0, "/data/...");
+    assert!(warnings(&sample("certdirectory.credential.revoked").0).is_empty());
+}
+
+#[test]
 fn vec_rejects_only_what_a_customer_submitted() {
     let rejected = facts("vec.certificate_application.rejected");
     assert_eq!(

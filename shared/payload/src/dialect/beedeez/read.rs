@@ -86,5 +86,6 @@ pub(in crate::dialect) fn read(
         timestamp,
         natural_key,
         facts,
+        warnings: Vec::new(),
     })
 }

@@ -1,6 +1,6 @@
 //! Reading a body of the dialect.
 
-use crate::dialect::{Dialect, Draft, Hints, read_event_type, source};
+use crate::dialect::{Dialect, Draft, Hints, Warning, read_event_type, source};
 use crate::event::{Achievement, Batch, Credential, CredentialStatus, Facts, Recipient};
 use crate::event_type::EventType;
 use crate::fields::Fields;
@@ -14,7 +14,10 @@ pub(in crate::dialect) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option
     let id = root.required_identifier("id");
     let created_at = root.required_timestamp("createdAt");
     let mut data = root.required_object("data");
-    data.take(PLACEHOLDER);
+    let placeholder = data.take(PLACEHOLDER).map(|_| Warning {
+        pointer: format!("/data/{PLACEHOLDER}"),
+        message: "is a placeholder of the documentation; it was dropped".to_owned(),
+    });
     let (native, event_type) = event?;
 
     let mut facts = Facts::new(source(
@@ -48,6 +51,7 @@ pub(in crate::dialect) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option
         timestamp: created_at,
         natural_key: vec![id],
         facts,
+        warnings: Vec::from_iter(placeholder),
     })
 }
 

@@ -1,14 +1,16 @@
 //! Reading a body of the dialect.
 
-use crate::dialect::{Dialect, Draft, Hints, read_event_type, source};
+use crate::dialect::{Dialect, Draft, Hints, Warning, read_event_type, source};
 use crate::event::{
     Activity, Credential, CredentialStatus, Facts, Issuer, Manager, NationalId, Recipient, School,
 };
 use crate::fields::Fields;
 use crate::timestamp;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, Unit};
 
+/// How far the time of sending may be from that of receipt before it is odd.
+const PUNCTUAL: SignedDuration = SignedDuration::from_mins(15);
 const EXPECTED_TIME: &str = "must be a date-time such as 2023-08-28 20:47:31";
 
 pub(in crate::dialect) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
@@ -134,6 +136,26 @@ pub(in crate::dialect) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option
         timestamp: certified_at,
         natural_key,
         facts,
+        warnings: Vec::from_iter(far_from_receipt(sent_at, hints)),
+    })
+}
+
+/// A wrong zone shows in the one time that should be that of receipt.
+fn far_from_receipt(sent_at: Timestamp, hints: Hints<'_>) -> Option<Warning> {
+    let apart = hints.received_at.duration_since(sent_at);
+    if apart.abs() <= PUNCTUAL {
+        return None;
+    }
+    let direction = if apart.is_negative() {
+        "after"
+    } else {
+        "before"
+    };
+    let apart = apart.abs().round(Unit::Minute).unwrap_or(apart.abs());
+    let zone = hints.time_zone.iana_name().unwrap_or("UTC");
+    Some(Warning {
+        pointer: "/event/send_at".to_owned(),
+        message: format!("is {apart:#} {direction} the time of receipt, read as a time of {zone}"),
     })
 }
 

@@ -64,5 +64,6 @@ pub(in crate::dialect) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option
         timestamp,
         natural_key,
         facts,
+        warnings: Vec::new(),
     })
 }
