@@ -19,6 +19,7 @@ mod batch;
 mod crash;
 mod dead_letter;
 mod delivery;
+mod endpoint_options;
 mod endpoints;
 mod fidelity;
 mod ingest;

@@ -140,6 +140,11 @@ impl Stack {
         body
     }
 
+    /// What the stack has logged so far.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lock().expect("no holder panics").clone()
+    }
+
     /// The processes of a function, while functions are processes.
     pub(crate) async fn environments(&self, function: &str) -> Vec<u32> {
         let url = format!("{}/_local/environments", self.url);

@@ -98,6 +98,7 @@ impl Sender {
         let request = self
             .client
             .post(url)
+            .headers(endpoint.own_headers().collect())
             .header("content-type", "application/json")
             .header(
                 STANDARD.header,

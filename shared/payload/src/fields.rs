@@ -65,6 +65,11 @@ impl<'f> Fields<'f> {
             .filter(|value| !value.is_null())
     }
 
+    /// Whether a member is there and `null`, where that is not the same as absent.
+    pub fn is_null(&self, name: &str) -> bool {
+        self.members.get(name).is_some_and(Value::is_null)
+    }
+
     /// Takes a member that `read` understands; anything else is a fault.
     fn read<T>(
         &mut self,
@@ -292,6 +297,24 @@ impl<'f> Fields<'f> {
     pub fn fault_within(&self, name: &str, inner: &str, reason: &str) {
         let pointer = format!("{}/{}", self.pointer_to(name), escape(inner));
         self.faults.borrow_mut().add(pointer, reason);
+    }
+
+    /// Takes an object that has a parser of its own, whose faults are noted at their places within it.
+    pub fn parsed<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(Map<String, Value>) -> Result<T, Faults>,
+    ) -> Option<T> {
+        let faults = match parse(self.map(name)?) {
+            Ok(value) => return Some(value),
+            Err(faults) => faults,
+        };
+        let pointer = self.pointer_to(name);
+        for (inner, reason) in faults.iter() {
+            let pointer = format!("{pointer}{inner}");
+            self.faults.borrow_mut().add(pointer, reason);
+        }
+        None
     }
 
     /// What nobody took.

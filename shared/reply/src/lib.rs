@@ -9,7 +9,9 @@
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Request, Response};
 use payload::dialect::{Dialect, ParseError, Recognised};
+use payload::event_type::EventType;
 use payload::fault::Faults;
+use payload::unmappable::OnUnmappable;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use state::{AccessError, Chain, StateError};
@@ -31,6 +33,12 @@ pub struct Problem {
     /// How that dialect was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     recognised: Option<Recognised>,
+    /// The event types that the dialect has no name for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    types: Vec<EventType>,
+    /// What `on_unmappable` may be set to, to get them in another form.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    alternatives: &'static [OnUnmappable],
 }
 
 impl Problem {
@@ -43,6 +51,8 @@ impl Problem {
             details: Faults::default(),
             dialect: None,
             recognised: None,
+            types: Vec::new(),
+            alternatives: &[],
         }
     }
 
@@ -51,6 +61,21 @@ impl Problem {
         Self {
             details: faults,
             ..Self::new(422, "validation_error", "the request is not valid")
+        }
+    }
+
+    /// 422 for a subscription to event types that the endpoint's dialect has no name for.
+    pub fn unrepresentable(dialect: Dialect, types: Vec<EventType>, faults: Faults) -> Self {
+        let message = format!(
+            "{dialect} has no name for some of these event types; \
+             with on_unmappable set to canonical or native the endpoint receives them in another form"
+        );
+        Self {
+            details: faults,
+            dialect: Some(dialect),
+            types,
+            alternatives: &OnUnmappable::ALTERNATIVES,
+            ..Self::new(422, "unrepresentable_event_type", message)
         }
     }
 

@@ -3,16 +3,22 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use payload::custom_headers::{CustomHeaders, Header};
 use payload::dialect::Dialect;
 use payload::event_type::Subscription;
 use payload::id::{EndpointId, OrganizationId};
+use payload::receiver_auth::ReceiverAuth;
 use payload::retry::RetrySchedule;
 use payload::secret::Secret;
 use payload::timestamp;
+use payload::unmappable::OnUnmappable;
+use payload::vocabulary::Vocabulary;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Most endpoints of one organization: then fan-out of an event needs no function of its own.
 pub const MAX_ENDPOINTS: usize = 100;
+
+const DEFAULT_TIMEOUT_SECONDS: u8 = 15;
 
 /// A subscriber's URL and how to speak to it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +44,24 @@ pub struct Endpoint {
     pub retry_schedule: RetrySchedule,
     /// The deadline of one attempt, 1 to 30.
     pub timeout_seconds: u8,
+    /// What it gets of an event that cannot be said in its dialect.
+    #[serde(default)]
+    pub on_unmappable: OnUnmappable,
+    /// Whether its webhooks carry the headers of `CloudEvents`.
+    #[serde(default)]
+    pub cloudevents: bool,
+    /// Whether ids that its dialect needs and the event has in another form are made up from those.
+    #[serde(default = "yes")]
+    pub surrogate_ids: bool,
+    /// Whether a renewed credential may be told as an issued one, where its dialect has no *renewed*.
+    #[serde(default)]
+    pub downcast_renewed: bool,
+    /// What its owner adds to each request.
+    #[serde(default)]
+    pub headers: CustomHeaders,
+    /// How we authenticate ourselves to it, beside the signature.
+    #[serde(default)]
+    pub auth: ReceiverAuth,
     /// When it was made.
     #[serde(serialize_with = "timestamp::serialize")]
     pub created_at: Timestamp,
@@ -48,7 +72,52 @@ pub struct Endpoint {
     pub revision: u64,
 }
 
-/// Without the URL, which may carry a token of the receiver's, and the secret.
+impl Endpoint {
+    /// One without a URL and a subscription, all else as it is when nobody says anything about it.
+    pub fn blank(
+        id: EndpointId,
+        organization_id: OrganizationId,
+        secret: Secret,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            organization_id,
+            name: String::new(),
+            url: String::new(),
+            event_types: Subscription::default(),
+            dialect: Dialect::default(),
+            enabled: true,
+            secret,
+            retry_schedule: RetrySchedule::default(),
+            timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
+            on_unmappable: OnUnmappable::default(),
+            cloudevents: false,
+            surrogate_ids: true,
+            downcast_renewed: false,
+            headers: CustomHeaders::default(),
+            auth: ReceiverAuth::default(),
+            created_at: now,
+            updated_at: now,
+            revision: 1,
+        }
+    }
+
+    /// What it can be told.
+    pub fn vocabulary(&self) -> Vocabulary {
+        Vocabulary {
+            dialect: self.dialect,
+            downcast_renewed: self.downcast_renewed,
+        }
+    }
+
+    /// The headers that its owner adds, and the one by which we authenticate ourselves.
+    pub fn own_headers(&self) -> impl Iterator<Item = Header> {
+        self.headers.headers().chain(self.auth.header())
+    }
+}
+
+/// Without the URL, which may carry a token of the receiver's, and the secrets.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint")
@@ -65,4 +134,83 @@ fn expose<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Err
 
 fn parse_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
     Secret::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::rows::{from_item, to_item};
+
+    /// A row as it was written before endpoints had options.
+    fn old_row() -> Value {
+        json!({
+            "id": "ep_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "organization_id": "org_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "name": "HR system",
+            "url": "https://example.com/",
+            "event_types": ["credential.*"],
+            "dialect": "beedeez",
+            "enabled": true,
+            "secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
+            "retry_schedule": "standard",
+            "timeout_seconds": 15,
+            "created_at": "2026-11-21T10:00:00.000Z",
+            "updated_at": "2026-11-21T10:00:00.000Z",
+            "revision": 1,
+        })
+    }
+
+    fn read(row: &Value) -> Endpoint {
+        from_item(to_item(row).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_row_from_before_the_options_has_their_defaults() {
+        let old = read(&old_row());
+        let blank = Endpoint::blank(
+            old.id,
+            old.organization_id,
+            old.secret.clone(),
+            old.created_at,
+        );
+        let expected = Endpoint {
+            name: "HR system".to_owned(),
+            url: "https://example.com/".to_owned(),
+            event_types: old.event_types.clone(),
+            dialect: Dialect::Beedeez,
+            ..blank
+        };
+        assert!(old == expected);
+        assert_eq!(old.own_headers().count(), 0);
+    }
+
+    #[test]
+    fn every_option_comes_back_from_its_row() {
+        for auth in [
+            json!({"authType": "none"}),
+            json!({"authType": "bearer_token", "token": "zq"}),
+            json!({"authType": "basic_auth", "username": "zq", "password": "zq"}),
+            json!({"authType": "api_key", "header": "X-Key", "key": "zq"}),
+        ] {
+            let mut row = old_row();
+            row["on_unmappable"] = json!("native");
+            row["cloudevents"] = json!(true);
+            row["surrogate_ids"] = json!(false);
+            row["downcast_renewed"] = json!(true);
+            row["headers"] = json!({"X-Environment": "zq"});
+            row["auth"] = auth;
+            let endpoint = read(&row);
+            assert_eq!(serde_json::to_value(&endpoint).unwrap(), row);
+            let again: Endpoint = from_item(to_item(&endpoint).unwrap()).unwrap();
+            assert!(again == endpoint);
+            assert_eq!(endpoint.own_headers().next().unwrap().0, "x-environment");
+            assert!(!format!("{endpoint:?}").contains("zq"));
+        }
+    }
 }

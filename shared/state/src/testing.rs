@@ -2,7 +2,6 @@
 
 use payload::dialect::Dialect;
 use payload::event_type::{EventType, Subscription};
-use payload::retry::RetrySchedule;
 use payload::secret::Secret;
 
 use crate::accounts::{Account, Organization};
@@ -19,21 +18,13 @@ pub fn account(key: DeliveryKey) -> Account {
         time_zone: "UTC".to_owned(),
         created_at,
     };
+    let secret = Secret::generate(&mut rand::rng());
     let endpoint = Endpoint {
-        id: key.endpoint,
-        organization_id: key.organization,
         name: "Test".to_owned(),
         url: "https://example.com/".to_owned(),
         event_types: Subscription::parse(Dialect::Canonical, &["*".to_owned()])
             .expect("* matches every type"),
-        dialect: Dialect::Canonical,
-        enabled: true,
-        secret: Secret::generate(&mut rand::rng()),
-        retry_schedule: RetrySchedule::Standard,
-        timeout_seconds: 15,
-        created_at,
-        updated_at: created_at,
-        revision: 1,
+        ..Endpoint::blank(key.endpoint, key.organization, secret, created_at)
     };
     Account {
         organization,

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::convert::{Target, render};
 use crate::dialect::{Dialect, schema};
 use crate::event_type::{EventType, native_name};
+use crate::vocabulary::Vocabulary;
 
 pub use markdown::markdown;
 
@@ -89,11 +90,13 @@ fn example(source: Dialect, dialect: Dialect, event_type: EventType) -> Option<V
     let event = examples::event(source, event_type)?;
     let time_zone = TimeZone::get(examples::TIME_ZONE).unwrap_or(TimeZone::UTC);
     let target = Target {
-        dialect,
+        vocabulary: Vocabulary {
+            dialect,
+            downcast_renewed: false,
+        },
         endpoint: "ep_51PB1X9SFPF28AQKFF28T5CY4G".parse().expect("an id"),
         time_zone: &time_zone,
         surrogate_ids: true,
-        downcast_renewed: false,
     };
     let rendered = render(&event, target).expect("an example can be said in its dialect");
     serde_json::from_slice(&rendered.body).ok()

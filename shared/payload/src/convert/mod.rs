@@ -14,10 +14,10 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::dialect::{Dialect, write};
+use crate::dialect::write;
 use crate::event::Event;
-use crate::event_type::{EventType, native_name, native_names};
 use crate::id::EndpointId;
+use crate::vocabulary::Vocabulary;
 
 pub(crate) use identity::Identity;
 pub(crate) use retelling::Retelling;
@@ -26,45 +26,20 @@ pub(crate) use retelling::Retelling;
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
     /// The words.
-    pub dialect: Dialect,
+    pub vocabulary: Vocabulary,
     /// The endpoint it is for; some dialects name it in the body.
     pub endpoint: EndpointId,
     /// The zone of times that the dialect writes without one.
     pub time_zone: &'a TimeZone,
     /// Whether identifiers may be replaced by surrogates of the form the dialect asks for.
     pub surrogate_ids: bool,
-    /// Whether `credential.renewed` may be told as `credential.issued` where the dialect has no word
-    /// for it.
-    pub downcast_renewed: bool,
 }
 
 impl Target<'_> {
     /// The endpoint as a UUID.
-    pub fn endpoint_uuid(&self) -> Uuid {
+    pub(crate) fn endpoint_uuid(&self) -> Uuid {
         self.endpoint.into()
     }
-
-    /// What the dialect calls an event of this type.
-    pub fn name_of(&self, event_type: EventType) -> Option<(EventType, &'static str)> {
-        let told_as = told_as(self.dialect, event_type, self.downcast_renewed)?;
-        Some((told_as, native_name(self.dialect, told_as)?))
-    }
-}
-
-/// The type as which `dialect` can tell events of `event_type`, if it can.
-///
-/// The only other type that is true is *issued* for *renewed*: a renewed credential has been issued.
-pub fn told_as(
-    dialect: Dialect,
-    event_type: EventType,
-    downcast_renewed: bool,
-) -> Option<EventType> {
-    let has = |event_type| native_name(dialect, event_type).is_some();
-    if has(event_type) {
-        return Some(event_type);
-    }
-    let downcast = downcast_renewed && event_type == EventType::CredentialRenewed;
-    (downcast && has(EventType::CredentialIssued)).then_some(EventType::CredentialIssued)
 }
 
 /// An event in the words of a dialect.
@@ -136,21 +111,12 @@ impl Unmappable {
 /// It cannot be said truthfully.
 pub fn render(event: &Event, target: Target<'_>) -> Result<Rendered, Unmappable> {
     let (told_as, name) = target
-        .name_of(event.event_type)
+        .vocabulary
+        .word_for(event.event_type)
         .ok_or(Unmappable::NoSuchType)?;
     let mut retelling = Retelling::new(event, target, told_as, name);
     let body = write(&mut retelling);
     retelling.finish(body)
-}
-
-/// The types that `dialect` can tell events as.
-pub fn types_of(dialect: Dialect) -> Vec<EventType> {
-    match dialect {
-        Dialect::Canonical => EventType::ALL.into(),
-        _ => native_names(dialect)
-            .map(|(event_type, _)| event_type)
-            .collect(),
-    }
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ impl<'e> Retelling<'e> {
 
     /// Whether the source speaks the dialect itself: what it left out is left out again.
     pub(crate) fn is_own(&self) -> bool {
-        self.facts().source.dialect == self.target.dialect
+        self.facts().source.dialect == self.target.vocabulary.dialect
     }
 
     /// When the source sent the event, or it happened where that was not said.

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::dialect::{Hints, parse};
+use crate::dialect::{Dialect, Hints, parse};
 use crate::event::{Achievement, Event, EventData};
+use crate::event_type::{EventType, native_name};
 
 /// The endpoint whose UUID VEC's examples carry as `webhook_id`.
 const ENDPOINT: &str = "ep_51PB1X9SFPF28AQKFF28T5CY4G";
@@ -70,11 +71,13 @@ fn render_as(
 ) -> Result<Rendered, Unmappable> {
     let time_zone = zone();
     let mut target = Target {
-        dialect,
+        vocabulary: Vocabulary {
+            dialect,
+            downcast_renewed: false,
+        },
         endpoint: ENDPOINT.parse().unwrap(),
         time_zone: &time_zone,
         surrogate_ids: true,
-        downcast_renewed: false,
     };
     change(&mut target);
     render(event, target)
@@ -327,7 +330,7 @@ fn all_other_types_exist_in_one_dialect_only() {
         let dialects: Vec<Dialect> = Dialect::ALL
             .into_iter()
             .filter(|dialect| *dialect != Dialect::Canonical)
-            .filter(|dialect| told_as(*dialect, event_type, false).is_some())
+            .filter(|dialect| native_name(*dialect, event_type).is_some())
             .collect();
         let expected = match event_type {
             EventType::CredentialIssued => 5,
@@ -444,7 +447,7 @@ fn without_surrogates_what_needs_them_is_impossible() {
 #[test]
 fn renewed_is_told_as_issued_only_when_the_endpoint_wants_it() {
     let (_, renewed) = sample("certdirectory.credential.renewed");
-    let allow = |target: &mut Target<'_>| target.downcast_renewed = true;
+    let allow = |target: &mut Target<'_>| target.vocabulary.downcast_renewed = true;
     assert_eq!(
         render_as(&renewed, Dialect::Beedeez, |_| ()),
         Err(Unmappable::NoSuchType)
@@ -458,7 +461,9 @@ fn renewed_is_told_as_issued_only_when_the_endpoint_wants_it() {
     ] {
         let (_, event) = sample(other);
         assert_eq!(
-            render_as(&event, Dialect::Beedeez, |target| target.downcast_renewed =
+            render_as(&event, Dialect::Beedeez, |target| target
+                .vocabulary
+                .downcast_renewed =
                 true),
             Err(Unmappable::NoSuchType)
         );

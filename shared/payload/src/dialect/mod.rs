@@ -147,7 +147,7 @@ impl<'de> Deserialize<'de> for Dialect {
 
 /// Writes the body of an event in the words of its target's dialect.
 pub(crate) fn write(event: &mut Retelling<'_>) -> Vec<u8> {
-    match event.target.dialect {
+    match event.target.vocabulary.dialect {
         Dialect::Canonical => json(event.event),
         Dialect::Thatsme => thatsme::write(event),
         Dialect::Toolzz => toolzz::write(event),

@@ -1,0 +1,169 @@
+//! An endpoint with the members of a body in place of its own.
+
+use payload::custom_headers::CustomHeaders;
+use payload::event_type::EventType;
+use payload::fields::{Fields, read_strictly};
+use payload::receiver_auth::ReceiverAuth;
+use payload::secret::Secret;
+use payload::target::TargetPolicy;
+use reply::Problem;
+use serde_json::{Map, Value};
+use state::Endpoint;
+
+use super::subscription::{self, Unrepresentable};
+
+const MAX_TIMEOUT_SECONDS: u64 = 30;
+const MAX_NAME: usize = 255;
+
+/// The endpoint with the members of a body in place of its own.
+pub(super) fn change(
+    current: &Endpoint,
+    body: Map<String, Value>,
+    target_policy: TargetPolicy,
+) -> Result<Endpoint, Problem> {
+    let mut endpoint = current.clone();
+    let mut named = None;
+    let read = read_strictly(body, |fields| {
+        // Who has no subscription yet is being made, and may bring a secret.
+        if current.event_types.patterns().is_empty() {
+            read_secret(&mut endpoint, fields);
+        }
+        named = subscription::read(&mut endpoint, fields);
+        read_target(&mut endpoint, fields, target_policy);
+        read_timeout(&mut endpoint, fields);
+        read_options(&mut endpoint, fields);
+        read_headers(&mut endpoint, fields);
+    });
+    let unrepresentable = subscription::unrepresentable(current, &endpoint, named.as_ref());
+    let is_read = read.is_ok();
+    let mut faults = read.err().unwrap_or_default();
+    let mut types: Vec<EventType> = Vec::new();
+    for Unrepresentable {
+        pointer,
+        event_type,
+    } in unrepresentable
+    {
+        let reason = format!("{} has no name for this event type", endpoint.dialect);
+        faults.add(pointer, reason);
+        if !types.contains(&event_type) {
+            types.push(event_type);
+        }
+    }
+    match (is_read, types.is_empty()) {
+        (true, true) => Ok(endpoint),
+        (true, false) => Err(Problem::unrepresentable(endpoint.dialect, types, faults)),
+        (false, _) => Err(Problem::invalid(faults)),
+    }
+}
+
+fn read_secret(endpoint: &mut Endpoint, fields: &mut Fields<'_>) {
+    let Some(given) = fields.take("secret") else {
+        return;
+    };
+    match Secret::parse(given.as_str().unwrap_or_default()) {
+        Ok(secret) => endpoint.secret = secret,
+        Err(error) => fields.fault("secret", &error.to_string()),
+    }
+}
+
+fn read_target(endpoint: &mut Endpoint, fields: &mut Fields<'_>, target_policy: TargetPolicy) {
+    if let Some(url) = fields.text("url") {
+        match target_policy.parse(&url) {
+            Ok(_) => url.trim().clone_into(&mut endpoint.url),
+            Err(error) => fields.fault("url", &error.to_string()),
+        }
+    } else if endpoint.url.is_empty() {
+        fields.fault("url", "required");
+    }
+    if let Some(name) = fields.text("name") {
+        if name.len() > MAX_NAME {
+            fields.fault("name", "must have at most 255 bytes");
+        }
+        endpoint.name = name;
+    }
+    if let Some(enabled) = fields.boolean("enabled") {
+        endpoint.enabled = enabled;
+    }
+}
+
+fn read_timeout(endpoint: &mut Endpoint, fields: &mut Fields<'_>) {
+    let seconds = fields.count("timeout_seconds");
+    // Beedeez' own setting.
+    let milliseconds = fields.count("timeout");
+    let (member, expected, seconds) = match (seconds, milliseconds) {
+        (Some(_), Some(_)) => {
+            fields.fault(
+                "timeout",
+                "is the same as timeout_seconds: send one of them",
+            );
+            return;
+        }
+        (Some(seconds), None) => ("timeout_seconds", "must be from 1 to 30 seconds", seconds),
+        (None, Some(milliseconds)) => {
+            // Rounding up would make a second of what is less.
+            let seconds = if milliseconds < 1_000 {
+                0
+            } else {
+                milliseconds.div_ceil(1_000)
+            };
+            (
+                "timeout",
+                "must be from 1000 to 30000 milliseconds",
+                seconds,
+            )
+        }
+        (None, None) => return,
+    };
+    match u8::try_from(seconds) {
+        Ok(seconds) if (1..=MAX_TIMEOUT_SECONDS).contains(&seconds.into()) => {
+            endpoint.timeout_seconds = seconds;
+        }
+        _ => fields.fault(member, expected),
+    }
+}
+
+fn read_options(endpoint: &mut Endpoint, fields: &mut Fields<'_>) {
+    if let Some(choice) = fields.text("on_unmappable") {
+        match choice.parse() {
+            Ok(choice) => endpoint.on_unmappable = choice,
+            Err(error) => fields.fault("on_unmappable", &format!("{error}")),
+        }
+    }
+    for (name, option) in [
+        ("cloudevents", &mut endpoint.cloudevents),
+        ("surrogate_ids", &mut endpoint.surrogate_ids),
+        ("downcast_renewed", &mut endpoint.downcast_renewed),
+    ] {
+        if let Some(wanted) = fields.boolean(name) {
+            *option = wanted;
+        }
+    }
+}
+
+/// Takes the custom headers and the authentication, which share the names of headers. `null` removes.
+fn read_headers(endpoint: &mut Endpoint, fields: &mut Fields<'_>) {
+    if fields.is_null("headers") {
+        endpoint.headers = CustomHeaders::default();
+    }
+    if let Some(headers) = fields.parsed("headers", CustomHeaders::parse) {
+        endpoint.headers = headers;
+    }
+    if fields.is_null("auth") {
+        endpoint.auth = ReceiverAuth::None;
+    }
+    let auth = fields.parsed("auth", ReceiverAuth::parse);
+    let auth_is_named = auth.is_some();
+    if let Some(auth) = auth {
+        endpoint.auth = auth;
+    }
+    let ReceiverAuth::ApiKey { header, .. } = &endpoint.auth else {
+        return;
+    };
+    match endpoint.headers.same_as(header) {
+        Some(_) if auth_is_named => {
+            fields.fault_within("auth", "header", "is one of the custom headers too");
+        }
+        Some(custom) => fields.fault_within("headers", custom, "is the header of auth already"),
+        None => {}
+    }
+}

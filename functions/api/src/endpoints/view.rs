@@ -1,0 +1,138 @@
+//! An endpoint as it is shown.
+
+use jiff::Timestamp;
+use payload::dialect::Dialect;
+use payload::event_type::{EventType, Subscription};
+use payload::id::EndpointId;
+use payload::receiver_auth::ReceiverAuth;
+use payload::retry::RetrySchedule;
+use payload::timestamp;
+use payload::unmappable::OnUnmappable;
+use serde::Serialize;
+use state::Endpoint;
+
+/// With its signing secret only in the answer that made it, and never with what else is secret.
+#[derive(Serialize)]
+pub(super) struct View<'e> {
+    id: EndpointId,
+    name: &'e str,
+    url: &'e str,
+    event_types: &'e Subscription,
+    dialect: Dialect,
+    not_representable: Vec<EventType>,
+    on_unmappable: OnUnmappable,
+    downcast_renewed: bool,
+    surrogate_ids: bool,
+    cloudevents: bool,
+    enabled: bool,
+    retry_schedule: RetrySchedule,
+    timeout_seconds: u8,
+    header_names: Vec<&'e str>,
+    auth: ShownAuth<'e>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    #[serde(serialize_with = "timestamp::serialize")]
+    created_at: Timestamp,
+    #[serde(serialize_with = "timestamp::serialize")]
+    updated_at: Timestamp,
+}
+
+/// How we authenticate ourselves, without what is secret about it.
+#[derive(Serialize)]
+#[serde(tag = "authType", rename_all = "snake_case")]
+enum ShownAuth<'e> {
+    None,
+    BearerToken,
+    BasicAuth { username: &'e str },
+    ApiKey { header: &'e str },
+}
+
+impl<'e> View<'e> {
+    pub(super) fn new(endpoint: &'e Endpoint) -> Self {
+        Self {
+            id: endpoint.id,
+            name: &endpoint.name,
+            url: &endpoint.url,
+            event_types: &endpoint.event_types,
+            dialect: endpoint.dialect,
+            not_representable: endpoint.vocabulary().missing_of(&endpoint.event_types),
+            on_unmappable: endpoint.on_unmappable,
+            downcast_renewed: endpoint.downcast_renewed,
+            surrogate_ids: endpoint.surrogate_ids,
+            cloudevents: endpoint.cloudevents,
+            enabled: endpoint.enabled,
+            retry_schedule: endpoint.retry_schedule,
+            timeout_seconds: endpoint.timeout_seconds,
+            header_names: endpoint.headers.names().collect(),
+            auth: ShownAuth::new(&endpoint.auth),
+            secret: None,
+            created_at: endpoint.created_at,
+            updated_at: endpoint.updated_at,
+        }
+    }
+
+    pub(super) fn with_secret(endpoint: &'e Endpoint) -> Self {
+        Self {
+            secret: Some(endpoint.secret.expose().to_owned()),
+            ..Self::new(endpoint)
+        }
+    }
+}
+
+impl<'e> ShownAuth<'e> {
+    fn new(auth: &'e ReceiverAuth) -> Self {
+        match auth {
+            ReceiverAuth::None => Self::None,
+            ReceiverAuth::BearerToken { .. } => Self::BearerToken,
+            ReceiverAuth::BasicAuth { username, .. } => Self::BasicAuth { username },
+            ReceiverAuth::ApiKey { header, .. } => Self::ApiKey { header },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use payload::custom_headers::CustomHeaders;
+    use payload::secret::Secret;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn what_is_secret_is_not_shown() {
+        let mut endpoint = Endpoint::blank(
+            "ep_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+            "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+            Secret::generate(&mut rand::rng()),
+            "2026-11-21T10:00:00Z".parse().unwrap(),
+        );
+        let Value::Object(headers) = json!({"X-College": "zq"}) else {
+            panic!("an object")
+        };
+        endpoint.headers = CustomHeaders::parse(headers).unwrap();
+        let (token, password, key) = ("zq".to_owned(), "zq".to_owned(), "zq".to_owned());
+        let (username, header) = ("hr".to_owned(), "X-Key".to_owned());
+        for (auth, shown) in [
+            (ReceiverAuth::None, json!({"authType": "none"})),
+            (
+                ReceiverAuth::BearerToken { token },
+                json!({"authType": "bearer_token"}),
+            ),
+            (
+                ReceiverAuth::BasicAuth { username, password },
+                json!({"authType": "basic_auth", "username": "hr"}),
+            ),
+            (
+                ReceiverAuth::ApiKey { header, key },
+                json!({"authType": "api_key", "header": "X-Key"}),
+            ),
+        ] {
+            endpoint.auth = auth;
+            let view = serde_json::to_value(View::new(&endpoint)).unwrap();
+            assert_eq!(view["auth"], shown);
+            assert_eq!(view["header_names"], json!(["X-College"]));
+            assert!(!view.to_string().contains("zq"), "{view:#}");
+            assert!(view.get("secret").is_none());
+        }
+    }
+}
