@@ -16,7 +16,7 @@ use reply::Problem;
 use serde::Serialize;
 use state::{
     Attempt, Delivery, DeliveryKey, DeliveryStatus, EventFilter, Organization, Position, Recorded,
-    StoredEvent, WakeUp,
+    Skipped, StoredEvent, WakeUp,
 };
 
 use crate::handler::{Api, Call};
@@ -41,6 +41,9 @@ struct View<'d> {
     history: &'d [Attempt],
     /// The start of the last answer's body.
     response: Option<&'d str>,
+    /// Why it was not sent, when it was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<&'d Skipped>,
     #[serde(serialize_with = "timestamp::option::serialize")]
     next_attempt_at: Option<Timestamp>,
     #[serde(serialize_with = "timestamp::serialize")]
@@ -57,6 +60,7 @@ impl<'d> View<'d> {
             attempts: delivery.attempts,
             history: &delivery.history,
             response: delivery.response.as_deref(),
+            skipped: delivery.skipped.as_ref(),
             next_attempt_at: delivery.next_attempt_at,
             updated_at: delivery.updated_at,
         }
@@ -233,7 +237,7 @@ async fn page_of(
     organization: &Organization,
     endpoint: Option<EndpointId>,
 ) -> Result<Response<Body>, Problem> {
-    let expected = "must be one of: pending, retrying, delivered, exhausted, held";
+    let expected = "must be one of: pending, retrying, delivered, exhausted, held, skipped";
     let filter = Filter {
         endpoint,
         status: page::parameter(call.request, "status", expected)?,

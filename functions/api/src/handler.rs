@@ -8,12 +8,12 @@ use payload::id::OrganizationId;
 use payload::target::TargetPolicy;
 use reply::{Problem, authorization, header};
 use state::{
-    Access, AccessError, Account, Accounts, Aws, Caller, Deliveries, DeliveryQueue, Events,
-    Organization,
+    Access, AccessError, Account, Accounts, Aws, Caller, Credentials, Deliveries, DeliveryQueue,
+    Directory, Events, Organization,
 };
 
 use crate::config::Config;
-use crate::{deliveries, endpoints, events, keys, organizations};
+use crate::{convert, deliveries, directory, endpoints, event_types, events, keys, organizations};
 
 const BASE: &str = "/api/v1/";
 
@@ -22,6 +22,7 @@ const BASE: &str = "/api/v1/";
 pub struct Api {
     access: Access,
     pub(crate) accounts: Accounts,
+    pub(crate) credentials: Credentials,
     pub(crate) events: Events,
     pub(crate) deliveries: Deliveries,
     pub(crate) queue: DeliveryQueue,
@@ -49,6 +50,7 @@ impl Api {
         Self {
             access: Access::new(platform_key_hash),
             accounts: Accounts::new(dynamodb.clone(), resources.accounts_table),
+            credentials: Credentials::new(dynamodb.clone(), resources.credentials_table),
             events: Events::new(dynamodb.clone(), resources.events_table.clone()),
             deliveries: Deliveries::new(
                 dynamodb,
@@ -89,6 +91,11 @@ impl Api {
             .strip_prefix(BASE)
             .unwrap_or_default();
         let path: Vec<&str> = path.split('/').collect();
+        match (path.as_slice(), request.method().as_str()) {
+            (["event-types"], "GET") => return Ok(event_types::list()),
+            (["event-types", name], "GET") => return event_types::get(name),
+            _ => {}
+        }
         let caller = self
             .access
             .authenticate(&self.accounts, authorization(request)?, now)
@@ -125,8 +132,25 @@ impl Api {
                 deliveries::retry(self, &call, id, endpoint).await
             }
             (["deliveries"], "GET") => deliveries::list(self, &call).await,
+            (["endpoints", id, "stats"], "GET") => endpoints::stats(self, &call, id).await,
+            (["convert"], "POST") => convert::convert(self, &call).await,
+            ([of @ ("recipients" | "achievements"), id], method) => {
+                let of = match *of {
+                    "recipients" => Directory::Recipients,
+                    _ => Directory::Achievements,
+                };
+                match method {
+                    "PUT" => directory::put(self, &call, of, id).await,
+                    "GET" => directory::get(self, &call, of, id).await,
+                    "DELETE" => directory::delete(self, &call, of, id).await,
+                    _ => Err(method_not_allowed()),
+                }
+            }
             (
-                ["organizations" | "endpoints" | "events" | "deliveries"]
+                ["organizations" | "endpoints" | "events" | "deliveries" | "event-types"]
+                | ["convert"]
+                | ["event-types", _]
+                | ["endpoints", _, "stats"]
                 | ["organizations" | "endpoints" | "events", _]
                 | ["organizations", _, "keys"]
                 | ["organizations", _, "keys", _]
@@ -134,14 +158,18 @@ impl Api {
                 | ["events", _, "deliveries", _]
                 | ["events", _, "deliveries", _, "retry"],
                 _,
-            ) => Err(Problem::new(
-                405,
-                "method_not_allowed",
-                "this route does not have this method",
-            )),
+            ) => Err(method_not_allowed()),
             _ => Err(Problem::not_found("route")),
         }
     }
+}
+
+fn method_not_allowed() -> Problem {
+    Problem::new(
+        405,
+        "method_not_allowed",
+        "this route does not have this method",
+    )
 }
 
 impl Call<'_> {

@@ -8,8 +8,11 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod convert;
 mod deliveries;
+mod directory;
 mod endpoints;
+mod event_types;
 mod events;
 mod handler;
 mod keys;

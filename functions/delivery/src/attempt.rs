@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use payload::id::EventId;
-use payload::signature::{ID_HEADER, STANDARD, TIMESTAMP_HEADER};
 use payload::target::TargetPolicy;
+use payload::webhook::Webhook;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Response, redirect};
-use state::Endpoint;
+use state::{Endpoint, StoredEvent};
 
 use crate::outcome::{Answer, Failure};
+use crate::rendering::Rendering;
 
 const USER_AGENT: &str = "certhooks/1";
 /// Most that is read of an answer: who sends more is cut off, not waited for.
@@ -57,14 +57,14 @@ impl Sender {
     pub(crate) async fn attempt(
         &self,
         endpoint: &Endpoint,
-        event: EventId,
-        body: Vec<u8>,
+        event: &StoredEvent,
+        rendering: Rendering,
         now: Timestamp,
     ) -> Answer {
         let started = Instant::now();
         let deadline = Duration::from_secs(endpoint.timeout_seconds.into());
         let mut status = None;
-        let sent = self.send(endpoint, event, body, now, &mut status);
+        let sent = self.send(endpoint, event, rendering, now, &mut status);
         let sent = tokio::time::timeout(deadline, sent).await;
         // A status that was received stays in the log, also when the body then broke off.
         let (failure, body) = match sent {
@@ -84,8 +84,8 @@ impl Sender {
     async fn send(
         &self,
         endpoint: &Endpoint,
-        event: EventId,
-        body: Vec<u8>,
+        event: &StoredEvent,
+        rendering: Rendering,
         now: Timestamp,
         status: &mut Option<u16>,
     ) -> Result<Option<String>, Failure> {
@@ -94,19 +94,30 @@ impl Sender {
             .target_policy
             .parse(&endpoint.url)
             .map_err(|_| Failure::BlockedTarget)?;
-        let id = event.to_string();
-        let request = self
+        let webhook = Webhook {
+            organization: event.organization_id,
+            event: event.id,
+            event_type: event.event_type,
+            timestamp: event.timestamp,
+            credential_id: event.credential_id.as_deref(),
+            endpoint: endpoint.id,
+            secret: &endpoint.secret,
+            dialect: rendering.dialect,
+            name: rendering.name,
+            is_substitute: rendering.is_substitute,
+            surrogates: &rendering.surrogates,
+            cloudevents: endpoint.cloudevents,
+            body: &rendering.body,
+            at: now,
+        };
+        let mut request = self
             .client
             .post(url)
-            .headers(endpoint.own_headers().collect())
-            .header("content-type", "application/json")
-            .header(
-                STANDARD.header,
-                STANDARD.sign(&endpoint.secret, &id, now, &body),
-            )
-            .header(TIMESTAMP_HEADER, now.as_second())
-            .header(ID_HEADER, id)
-            .body(body);
+            .headers(endpoint.own_headers().collect());
+        for (name, value) in webhook.headers() {
+            request = request.header(name, value);
+        }
+        let request = request.body(rendering.body);
         let response = request.send().await.map_err(|error| failure_of(&error))?;
         *status = Some(response.status().as_u16());
         read_start(response)

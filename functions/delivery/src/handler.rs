@@ -6,8 +6,9 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
+use payload::convert::Unmappable;
 use state::{
-    Accounts, Aws, Chain, Deliveries, DeliveryQueue, DeliveryStatus, Endpoint, Recorded,
+    Accounts, Aws, Chain, Count, Deliveries, DeliveryQueue, DeliveryStatus, Endpoint, Recorded,
     StateError, WakeUp,
 };
 use tracing::{debug, error, info, warn};
@@ -16,7 +17,8 @@ use crate::attempt::Sender;
 use crate::config::Config;
 use crate::known::Known;
 use crate::outcome::{Answer, apply, fits_the_queue};
-use crate::plan::{Plan, plan};
+use crate::plan::{Attempted, Plan, plan};
+use crate::rendering::rendering;
 
 /// How often a row is written again on top of what somebody else wrote in between.
 const MAX_RECORD_TRIES: usize = 3;
@@ -148,9 +150,18 @@ impl Delivery {
                     .record(&mut held, false, self.retention, now);
                 recorded.await.map(drop)
             }
-            Plan::Attempt(delivery, endpoint, event) => {
-                let body = event.body_for(endpoint.dialect).to_vec();
-                let answer = self.sender.attempt(endpoint, id, body, time.now()).await;
+            Plan::Attempt(delivery, attempted) => {
+                let Attempted {
+                    event,
+                    endpoint,
+                    organization,
+                } = attempted;
+                let rendering = match rendering(event, endpoint, organization)? {
+                    Ok(rendering) => rendering,
+                    Err(why) => return self.skip(delivery, &why, time.now()).await,
+                };
+                let now = time.now();
+                let answer = self.sender.attempt(endpoint, event, rendering, now).await;
                 let now = time.now();
                 match self.record(delivery, &answer, endpoint, now).await? {
                     Some(delivery) => {
@@ -161,6 +172,32 @@ impl Delivery {
                 }
             }
         }
+    }
+
+    /// Records that the event cannot be said in the endpoint's dialect, and counts it.
+    async fn skip(
+        &self,
+        mut delivery: state::Delivery,
+        why: &Unmappable,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        delivery.status = DeliveryStatus::Skipped;
+        delivery.skipped = Some(why.into());
+        delivery.next_attempt_at = None;
+        let recorded = self
+            .deliveries
+            .record(&mut delivery, false, self.retention, now);
+        // Superseded: a duplicate message did the same, and counted it.
+        if recorded.await? == Recorded::Written {
+            let key = delivery.key();
+            info!(event.id = %key.event, event.r#type = %delivery.event_type, endpoint.id = %key.endpoint,
+                missing = why.missing().join(" "), "skipped: {why}");
+            let skipped = Count::Skipped;
+            self.accounts
+                .count(key.organization, key.endpoint, skipped, now)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Sends the message that wakes the next attempt up, unless there is none or the sweep does.

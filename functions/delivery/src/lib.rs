@@ -15,6 +15,7 @@ mod handler;
 mod known;
 mod outcome;
 mod plan;
+mod rendering;
 
 pub use config::Config;
 pub use handler::Delivery;

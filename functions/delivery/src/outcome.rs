@@ -91,6 +91,7 @@ pub(crate) fn apply(
     let surplus = delivery.history.len().saturating_sub(HISTORY_LENGTH);
     delivery.history.drain(..surplus);
     delivery.response.clone_from(&answer.body);
+    delivery.skipped = None;
     delivery.next_attempt_at = None;
     delivery.status = match answer.failure {
         None => DeliveryStatus::Delivered,

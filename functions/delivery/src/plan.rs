@@ -1,7 +1,7 @@
 //! What a wake-up leads to, decided from what was read. Nothing here has an effect.
 
 use payload::event_type::EventType;
-use state::{Account, Delivery, DeliveryStatus, Endpoint, StoredEvent, WakeUp};
+use state::{Account, Delivery, DeliveryStatus, Endpoint, Organization, StoredEvent, WakeUp};
 
 /// What to do about a wake-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,15 @@ pub(crate) enum Plan<'a> {
     /// Keep the delivery until someone asks for it.
     Hold(Delivery),
     /// Make the attempt that follows on this state.
-    Attempt(Delivery, &'a Endpoint, &'a StoredEvent),
+    Attempt(Delivery, Attempted<'a>),
+}
+
+/// What an attempt sends, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Attempted<'a> {
+    pub(crate) event: &'a StoredEvent,
+    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) organization: &'a Organization,
 }
 
 /// Decides about a wake-up. `redelivered`: the queue has handed this message out before, so whoever
@@ -44,9 +52,17 @@ pub(crate) fn plan<'a>(
     let delivery = row
         .cloned()
         .unwrap_or_else(|| pending(wake_up, event.event_type));
-    match account.and_then(|account| account.endpoint(wake_up.delivery().endpoint)) {
-        Some(endpoint) if endpoint.enabled => Plan::Attempt(delivery, endpoint, event),
-        Some(_) | None => Plan::Hold(Delivery {
+    let endpoint = account.and_then(|account| {
+        let endpoint = account.endpoint(wake_up.delivery().endpoint)?;
+        endpoint.enabled.then_some(Attempted {
+            event,
+            endpoint,
+            organization: &account.organization,
+        })
+    });
+    match endpoint {
+        Some(attempted) => Plan::Attempt(delivery, attempted),
+        None => Plan::Hold(Delivery {
             status: DeliveryStatus::Held,
             next_attempt_at: None,
             ..delivery
@@ -130,11 +146,11 @@ mod tests {
             Some(&world.event),
             Some(&world.account),
         );
-        let Plan::Attempt(delivery, endpoint, _) = plan else {
+        let Plan::Attempt(delivery, attempted) = plan else {
             panic!("{plan:?}")
         };
         assert_eq!((delivery.attempts, delivery.revision), (0, 0));
-        assert_eq!(endpoint.id, world.wake_up.delivery().endpoint);
+        assert_eq!(attempted.endpoint.id, world.wake_up.delivery().endpoint);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, Error, Request, RequestExt, Response};
 use reply::{Problem, authorization, header};
-use state::{Access, Account, Accounts, Aws, DeliveryQueue, Events};
+use state::{Access, Account, Accounts, Aws, Credentials, DeliveryQueue, Events};
 
 use crate::config::Config;
 use crate::{batch, submit};
@@ -15,6 +15,7 @@ use crate::{batch, submit};
 pub struct Ingest {
     access: Access,
     accounts: Accounts,
+    pub(crate) credentials: Credentials,
     pub(crate) events: Events,
     pub(crate) queue: DeliveryQueue,
     pub(crate) retention: SignedDuration,
@@ -38,6 +39,7 @@ impl Ingest {
         Self {
             access: Access::new(platform_key_hash),
             accounts: Accounts::new(aws.dynamodb.clone(), resources.accounts_table),
+            credentials: Credentials::new(aws.dynamodb.clone(), resources.credentials_table),
             events: Events::new(aws.dynamodb, resources.events_table),
             queue: DeliveryQueue::new(aws.sqs, resources.delivery_queue_url),
             retention,

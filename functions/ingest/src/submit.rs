@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lambda_http::{Body, Request, RequestExt, Response};
-use payload::dialect::{self, Dialect, Hints, Recognised};
+use payload::dialect::{self, Dialect, Hints, Recognised, Warning};
 use payload::event_type::EventType;
 use payload::fault::Faults;
 use payload::id::{EndpointId, EventId};
@@ -41,6 +41,9 @@ pub(crate) struct Answer {
     endpoints: Vec<EndpointId>,
     /// True when the event was accepted before, and this is the answer of then.
     duplicate: bool,
+    /// What is odd about the body, though it was taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
 }
 
 impl Answer {
@@ -113,6 +116,7 @@ pub(crate) async fn submit(
     };
     let parsed = dialect::parse(body, hints)?;
     let recognised = parsed.recognised;
+    let warnings = parsed.warnings.clone();
     let endpoints = context.account.subscribers(parsed.event_type);
     let submission = Submission {
         organization,
@@ -124,7 +128,7 @@ pub(crate) async fn submit(
     };
     let accepted = ingest
         .events
-        .accept(&ingest.queue, submission, context.now)
+        .accept(&ingest.queue, &ingest.credentials, submission, context.now)
         .await?;
     let (receipt, duplicate) = match accepted {
         Acceptance::Accepted(receipt) => (receipt, false),
@@ -144,6 +148,7 @@ pub(crate) async fn submit(
         recognised,
         endpoints: receipt.endpoints,
         duplicate,
+        warnings,
     };
     info!(
         event.id = %answer.id,

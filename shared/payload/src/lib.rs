@@ -18,6 +18,7 @@ pub mod fault;
 pub mod fields;
 pub mod id;
 pub mod idempotency;
+pub mod known;
 pub mod receiver_auth;
 pub mod retry;
 pub mod secret;

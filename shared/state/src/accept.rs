@@ -1,22 +1,25 @@
 //! Accepting an event: the writes that make it durable, and the wake-ups that get it going.
 //!
-//! First the idempotency row fixes the event's id, then the event is written under that id, then a
-//! wake-up per endpoint is sent. A crash in between loses nothing that was answered: the sender's
+//! First the idempotency row fixes the event's id, then the event is written under that id and, side
+//! by side, what it says of its credential; then a wake-up per endpoint is sent. A crash in between loses nothing that was answered: the sender's
 //! retry finds the idempotency row, continues with the same id and does what is missing.
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use futures::future::try_join;
 use jiff::{SignedDuration, Timestamp};
 use payload::dialect::{Dialect, Parsed};
 use payload::event_type::EventType;
 use payload::id::{EndpointId, EventId, OrganizationId};
 use payload::idempotency::{IdempotencyKey, fingerprint};
+use payload::known::Known;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::accounts::Organization;
 use crate::bodies;
+use crate::credentials::Credentials;
 use crate::delivery::DeliveryKey;
 use crate::error::StateError;
 use crate::event_row::{Derive, EventRow, canonical_form, read_event};
@@ -87,14 +90,16 @@ struct IdempotencyRow {
 }
 
 impl Events {
-    /// Makes an event durable and wakes its deliveries up.
+    /// Makes an event durable and wakes its deliveries up. What the event leaves out and earlier ones
+    /// or the directory said is filled in.
     ///
     /// # Errors
     /// Something was not written or sent. The sender's retry, with the same key, continues here.
     pub async fn accept(
         &self,
         queue: &DeliveryQueue,
-        submission: Submission<'_>,
+        credentials: &Credentials,
+        mut submission: Submission<'_>,
         now: Timestamp,
     ) -> Result<Acceptance, StateError> {
         let natural_key = || {
@@ -121,7 +126,20 @@ impl Events {
         }
 
         let organization = submission.organization.id;
-        let (receipt, written) = self.write(id, submission, now).await?;
+        let Parsed {
+            event_type, facts, ..
+        } = &mut submission.parsed;
+        let event_type = *event_type;
+        let said = Known::of(facts);
+        let credential = facts.credential.as_ref().and_then(|it| it.id.clone());
+        let recalled = credentials.recall(organization, event_type, facts).await?;
+        recalled.enrich(facts);
+        let about = credential.as_deref();
+        let ((receipt, written), ()) = try_join(
+            self.write(id, submission, now),
+            credentials.remember(organization, event_type, about, &said, recalled, now),
+        )
+        .await?;
         let wake_up = |endpoint| {
             let delivery = DeliveryKey {
                 organization,
@@ -204,7 +222,8 @@ impl Events {
             .and_then(|credential| credential.id.clone());
         let (event_type, timestamp) = (parsed.event_type, parsed.timestamp);
         let native_event = parsed.facts.source.event.clone();
-        let canonical = if dialect == Dialect::Canonical {
+        let is_as_received = dialect == Dialect::Canonical && parsed.facts.enriched.is_empty();
+        let canonical = if is_as_received {
             Vec::new()
         } else {
             canonical_form(id, organization.id, parsed)

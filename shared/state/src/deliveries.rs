@@ -3,31 +3,20 @@
 //! A delivery has no row until its first attempt is over: an accepted event without a row is pending.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::{SignedDuration, Timestamp};
 use payload::id::{EventId, OrganizationId};
 use tracing::error;
 
+use crate::batch_get::batch_get;
 use crate::delivery::{Delivery, DeliveryKey, DeliveryRow};
 use crate::error::{Chain, StateError};
 use crate::event_row::{event_key, read_event};
 use crate::events::StoredEvent;
 use crate::keyspace::{self, PK};
 use crate::rows::{Item, from_item, number, row_in_the_way, sort_key, text, to_item};
-
-/// Keys of one `BatchGetItem`.
-const BATCH: usize = 100;
-/// Pauses before what DynamoDB left out of an answer is asked for again.
-const PAUSES: [Duration; 5] = [
-    Duration::ZERO,
-    Duration::from_millis(20),
-    Duration::from_millis(100),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-];
 
 /// What became of writing a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,48 +91,10 @@ impl Deliveries {
             .map(|(of, event)| (&self.events_table, event_key(of, event)));
         let wanted: Vec<(&String, Item)> = rows.chain(events).collect();
         let mut found = Found::default();
-        for batch in wanted.chunks(BATCH) {
-            self.read_batch(batch, &mut found).await?;
+        for (table, item) in batch_get(&self.client, &wanted, "read deliveries").await? {
+            found.take(item, table == self.table);
         }
         Ok(found)
-    }
-
-    async fn read_batch(
-        &self,
-        batch: &[(&String, Item)],
-        found: &mut Found,
-    ) -> Result<(), StateError> {
-        let mut request: HashMap<String, KeysAndAttributes> = HashMap::new();
-        for table in [&self.table, &self.events_table] {
-            let of_table = batch.iter().filter(|(of, _)| of == &table);
-            let keys: Vec<Item> = of_table.map(|(_, key)| key.clone()).collect();
-            if !keys.is_empty() {
-                let keys = KeysAndAttributes::builder().set_keys(Some(keys));
-                let keys = keys.consistent_read(true).build();
-                request.insert(table.clone(), keys.expect("keys are set"));
-            }
-        }
-        for pause in PAUSES {
-            let answer = self
-                .client
-                .batch_get_item()
-                .set_request_items(Some(request))
-                .send()
-                .await
-                .map_err(StateError::while_doing("read deliveries"))?;
-            for (table, items) in answer.responses.unwrap_or_default() {
-                for item in items {
-                    found.take(item, table == self.table);
-                }
-            }
-            // Large answers come in parts, and under throttling too.
-            request = answer.unprocessed_keys.unwrap_or_default();
-            if request.is_empty() {
-                return Ok(());
-            }
-            tokio::time::sleep(pause).await;
-        }
-        Err(StateError::contended("read deliveries"))
     }
 
     /// Writes a row in place of the one that was read (`revision` 0: there was none).

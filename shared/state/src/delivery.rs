@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use payload::convert::Unmappable;
 use payload::event_type::EventType;
 use payload::id::{EndpointId, EventId, OrganizationId};
 use payload::timestamp;
@@ -48,16 +49,40 @@ pub enum DeliveryStatus {
     Exhausted,
     /// Kept until someone asks for it: the endpoint was disabled or gone.
     Held,
+    /// Not sent: the event cannot be said in the endpoint's dialect.
+    Skipped,
+}
+
+/// Why a delivery was skipped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", content = "missing", rename_all = "snake_case")]
+pub enum Skipped {
+    /// The dialect has no event of this type.
+    NoSuchType,
+    /// The dialect asks for facts that nobody said: canonical paths.
+    MissingFacts(Vec<String>),
+}
+
+impl From<&Unmappable> for Skipped {
+    fn from(why: &Unmappable) -> Self {
+        match why {
+            Unmappable::NoSuchType => Self::NoSuchType,
+            Unmappable::Missing(paths) => {
+                Self::MissingFacts(paths.iter().map(ToString::to_string).collect())
+            }
+        }
+    }
 }
 
 impl DeliveryStatus {
     /// Every status.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Pending,
         Self::Retrying,
         Self::Delivered,
         Self::Exhausted,
         Self::Held,
+        Self::Skipped,
     ];
 
     /// Its name in the API.
@@ -68,6 +93,7 @@ impl DeliveryStatus {
             Self::Delivered => "delivered",
             Self::Exhausted => "exhausted",
             Self::Held => "held",
+            Self::Skipped => "skipped",
         }
     }
 
@@ -75,7 +101,7 @@ impl DeliveryStatus {
     pub const fn is_open(self) -> bool {
         match self {
             Self::Pending | Self::Retrying => true,
-            Self::Delivered | Self::Exhausted | Self::Held => false,
+            Self::Delivered | Self::Exhausted | Self::Held | Self::Skipped => false,
         }
     }
 }
@@ -138,6 +164,9 @@ pub struct Delivery {
     /// The start of the last answer's body.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub response: Option<String>,
+    /// Why it was not sent, when it was skipped.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub skipped: Option<Skipped>,
     /// When the next attempt is due.
     #[serde(
         serialize_with = "timestamp::option::serialize",
@@ -185,6 +214,7 @@ impl Delivery {
             attempts_before: 0,
             history: Vec::new(),
             response: None,
+            skipped: None,
             next_attempt_at: None,
             updated_at: key.event.created_at(),
             revision: 0,

@@ -47,9 +47,9 @@ pub(crate) struct Derive {
     pub(crate) time_zone: String,
 }
 
-/// The canonical JSON of an event.
-pub(crate) fn canonical_form(id: EventId, organization: OrganizationId, parsed: Parsed) -> Vec<u8> {
-    let event = Event {
+/// A parsed body as the event it became.
+pub(crate) fn canonical_event(id: EventId, organization: OrganizationId, parsed: Parsed) -> Event {
+    Event {
         id,
         event_type: parsed.event_type,
         timestamp: parsed.timestamp,
@@ -57,7 +57,12 @@ pub(crate) fn canonical_form(id: EventId, organization: OrganizationId, parsed: 
             organization_id: organization,
             facts: parsed.facts,
         },
-    };
+    }
+}
+
+/// The canonical JSON of an event.
+pub(crate) fn canonical_form(id: EventId, organization: OrganizationId, parsed: Parsed) -> Vec<u8> {
+    let event = canonical_event(id, organization, parsed);
     serde_json::to_vec(&event).expect("an event has text keys only")
 }
 

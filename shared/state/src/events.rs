@@ -8,13 +8,14 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use payload::dialect::Dialect;
-use payload::event_type::EventType;
+use payload::dialect::{Dialect, Hints, parse};
+use payload::event::Event;
+use payload::event_type::{EventType, native_name};
 use payload::id::{EndpointId, EventId, OrganizationId};
 use tracing::error;
 
 use crate::error::{Chain, StateError};
-use crate::event_row::{event_key, read_event};
+use crate::event_row::{canonical_event, event_key, read_event};
 use crate::keyspace;
 use crate::rows::{Item, Page, sort_key, text};
 
@@ -37,21 +38,22 @@ pub struct StoredEvent {
     pub endpoint_ids: Vec<EndpointId>,
     /// The received bytes.
     pub body: Vec<u8>,
-    /// The canonical JSON, unless that is what was received.
+    /// The canonical JSON, unless that is what was received and says all there is to say.
     pub(crate) converted: Option<Vec<u8>>,
     /// DynamoDB deletes it some days after this.
     pub(crate) kept_until: Timestamp,
 }
 
 impl StoredEvent {
-    /// The body as a subscriber of `dialect` gets it: the received bytes where it is the event's
-    /// own dialect, the canonical form otherwise.
-    pub fn body_for(&self, dialect: Dialect) -> &[u8] {
-        if dialect == self.dialect {
-            &self.body
-        } else {
-            self.canonical()
-        }
+    /// The body as it is stored for subscribers of `dialect`, and the dialect's name for the event:
+    /// the received bytes where that is its own dialect, the canonical form where that is asked for.
+    pub fn stored_in(&self, dialect: Dialect) -> Option<(&[u8], &'static str)> {
+        let body = match dialect {
+            _ if dialect == self.dialect => &self.body,
+            Dialect::Canonical => self.canonical(),
+            _ => return None,
+        };
+        Some((body, native_name(dialect, self.event_type)?))
     }
 
     /// Whether it is still to be shown and delivered: the clock decides, not the deletion.
@@ -62,6 +64,26 @@ impl StoredEvent {
     /// The canonical JSON.
     pub fn canonical(&self) -> &[u8] {
         self.converted.as_deref().unwrap_or(&self.body)
+    }
+
+    /// What it says, to be said in other words.
+    ///
+    /// # Errors
+    /// What is stored cannot be read.
+    pub fn event(&self) -> Result<Event, StateError> {
+        const DOING: &str = "read what a stored event says";
+        if let Some(converted) = &self.converted {
+            let event = Event::read(converted, self.organization_id);
+            return event.map_err(StateError::while_doing(DOING));
+        }
+        let hints = Hints {
+            dialect: Some(self.dialect),
+            event: None,
+            time_zone: &TimeZone::UTC,
+            received_at: self.id.created_at(),
+        };
+        let parsed = parse(&self.body, hints).map_err(StateError::while_doing(DOING))?;
+        Ok(canonical_event(self.id, self.organization_id, parsed))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Partition and sort keys of every row.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use payload::id::{EndpointId, EventId, KeyId, OrganizationId};
 
@@ -27,6 +28,31 @@ pub(crate) fn endpoint(id: EndpointId) -> String {
 
 pub(crate) fn key(id: KeyId) -> String {
     format!("{KEY_PREFIX}{id}")
+}
+
+/// What is known of a credential.
+pub(crate) fn credential(id: &str) -> String {
+    format!("credential#{id}")
+}
+
+/// A recipient in the organization's directory, by the source's id.
+pub(crate) fn recipient(id: &str) -> String {
+    format!("recipient#{id}")
+}
+
+/// An achievement in the organization's directory, by the source's id.
+pub(crate) fn achievement(id: &str) -> String {
+    format!("achievement#{id}")
+}
+
+/// The counters of an endpoint on a day. They sort after the organization's own row.
+pub(crate) fn stats(endpoint: EndpointId, day: Date) -> String {
+    format!("{}{day}", stats_of(endpoint))
+}
+
+/// What the counters of an endpoint start with.
+pub(crate) fn stats_of(endpoint: EndpointId) -> String {
+    format!("stats#{endpoint}#")
 }
 
 pub(crate) fn key_digest(sha256: &str) -> String {

@@ -31,6 +31,7 @@ impl std::error::Error for Faults {}
 #[expect(missing_docs, reason = "each is the name of what it is called after")]
 pub struct Resources {
     pub accounts_table: String,
+    pub credentials_table: String,
     pub events_table: String,
     pub deliveries_table: String,
     pub delivery_queue_url: String,
@@ -96,6 +97,7 @@ impl<L: Fn(&str) -> Option<String>> Settings<L> {
     pub fn resources(&mut self) -> Resources {
         Resources {
             accounts_table: self.required("ACCOUNTS_TABLE"),
+            credentials_table: self.required("CREDENTIALS_TABLE"),
             events_table: self.required("EVENTS_TABLE"),
             deliveries_table: self.required("DELIVERIES_TABLE"),
             delivery_queue_url: self.required("DELIVERY_QUEUE_URL"),

@@ -94,6 +94,17 @@ pub(crate) async fn delete(
     Ok(reply::no_content())
 }
 
+/// `GET /endpoints/{id}/stats?limit=`: the last days on which something was counted, newest first.
+pub(crate) async fn stats(api: &Api, call: &Call<'_>, id: &str) -> Result<Response<Body>, Problem> {
+    let account = call.account(api).await?;
+    let endpoint = find(&account, id)?;
+    let limit = i32::try_from(page::limit(call.request)?).unwrap_or(i32::MAX);
+    let days = api
+        .accounts
+        .stats(endpoint.organization_id, endpoint.id, limit);
+    Ok(page::answer(&days.await?, None))
+}
+
 /// The endpoint named in the path.
 pub(crate) fn find<'a>(account: &'a Account, id: &str) -> Result<&'a Endpoint, Problem> {
     let id = id.parse().ok();

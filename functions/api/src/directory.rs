@@ -1,0 +1,130 @@
+//! The organization's directory: who the recipients and what the achievements are that a source names
+//! by nothing but an id. Without it, an event of Beedeez can be told to nobody who knows people by
+//! their e-mail address.
+
+use lambda_http::{Body, Response};
+use payload::fault::Faults;
+use payload::fields::{Fields, MAX_IDENTIFIER, read_strictly};
+use payload::known::Known;
+use payload::timestamp;
+use percent_encoding::percent_decode_str;
+use reply::Problem;
+use serde::Serialize;
+use state::{Directory, Entry};
+
+use crate::handler::{Api, Call};
+
+const MAX_TEXT: usize = 320;
+
+#[derive(Serialize)]
+struct View<'e> {
+    id: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'e str>,
+    name: Option<&'e str>,
+    updated_at: String,
+}
+
+impl<'e> View<'e> {
+    fn new(of: Directory, id: &'e str, entry: &'e Entry) -> Self {
+        let known = &entry.known;
+        Self {
+            id,
+            email: known.recipient_email.as_deref(),
+            name: match of {
+                Directory::Recipients => known.recipient_name.as_deref(),
+                Directory::Achievements => known.achievement_name.as_deref(),
+            },
+            updated_at: timestamp::canonical(entry.updated_at),
+        }
+    }
+}
+
+/// `PUT /recipients/{id} {"email", "name"?}` and `PUT /achievements/{id} {"name"}`.
+pub(crate) async fn put(
+    api: &Api,
+    call: &Call<'_>,
+    of: Directory,
+    id: &str,
+) -> Result<Response<Body>, Problem> {
+    let id = identifier(id)?;
+    let account = call.recent_account(api).await?;
+    let body = reply::read_object(call.request)?;
+    let known = read_strictly(body, |fields| read(of, fields)).map_err(Problem::invalid)?;
+    let entry = Entry {
+        known,
+        updated_at: call.now,
+    };
+    let organization = account.organization.id;
+    api.credentials
+        .put_entry(organization, of, &id, &entry)
+        .await?;
+    Ok(reply::json(200, &View::new(of, &id, &entry)))
+}
+
+/// `GET /recipients/{id}` and `GET /achievements/{id}`.
+pub(crate) async fn get(
+    api: &Api,
+    call: &Call<'_>,
+    of: Directory,
+    id: &str,
+) -> Result<Response<Body>, Problem> {
+    let id = identifier(id)?;
+    let account = call.recent_account(api).await?;
+    let entry = api.credentials.entry(account.organization.id, of, &id);
+    let entry = entry.await?.ok_or_else(|| Problem::not_found(of.name()))?;
+    Ok(reply::json(200, &View::new(of, &id, &entry)))
+}
+
+/// `DELETE /recipients/{id}` and `DELETE /achievements/{id}`; deleting what is gone is no error.
+pub(crate) async fn delete(
+    api: &Api,
+    call: &Call<'_>,
+    of: Directory,
+    id: &str,
+) -> Result<Response<Body>, Problem> {
+    let id = identifier(id)?;
+    let account = call.recent_account(api).await?;
+    let organization = account.organization.id;
+    api.credentials.delete_entry(organization, of, &id).await?;
+    Ok(reply::no_content())
+}
+
+fn read(of: Directory, fields: &mut Fields<'_>) -> Known {
+    match of {
+        Directory::Recipients => Known {
+            recipient_email: Some(required(fields, "email")),
+            recipient_name: fields
+                .text("name")
+                .inspect(|name| check(fields, "name", name)),
+            ..Known::default()
+        },
+        Directory::Achievements => Known {
+            achievement_name: Some(required(fields, "name")),
+            ..Known::default()
+        },
+    }
+}
+
+fn required(fields: &mut Fields<'_>, member: &str) -> String {
+    let text = fields.required_text(member);
+    check(fields, member, &text);
+    text
+}
+
+fn check(fields: &Fields<'_>, member: &str, text: &str) {
+    if text.len() > MAX_TEXT {
+        fields.fault(member, "must have at most 320 bytes");
+    }
+}
+
+/// The source's id, as it stands in the path.
+fn identifier(segment: &str) -> Result<String, Problem> {
+    let id = percent_decode_str(segment).decode_utf8().ok();
+    let id = id.filter(|id| !id.trim().is_empty() && id.len() <= MAX_IDENTIFIER);
+    let id = id.ok_or_else(|| {
+        let reason = format!("must have 1 to {MAX_IDENTIFIER} bytes of UTF-8");
+        Problem::invalid(Faults::one("{id}", reason))
+    })?;
+    Ok(id.into_owned())
+}
