@@ -3,7 +3,7 @@
 use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
 use anyhow::{Context, Result};
-use payload::{api_key::ApiKey, secret::Secret};
+use payload::{secret::Secret, token::ApiKey};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

@@ -60,7 +60,7 @@ pub(crate) fn options(
     port: u16,
 ) -> Result<Options> {
     let mut parameters = arguments.parameters();
-    let hash = payload::api_key::sha256(platform_key);
+    let hash = payload::token::sha256(platform_key);
     parameters
         .entry("PlatformKeyHash".to_owned())
         .or_insert(hash);

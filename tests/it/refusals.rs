@@ -1,6 +1,6 @@
 //! `POST /api/v1/events`: every refusal, and the limits up to which there is none.
 
-use payload::api_key::ApiKey;
+use payload::token::ApiKey;
 use reqwest::Method;
 use serde_json::json;
 

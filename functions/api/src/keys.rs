@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use lambda_http::{Body, Response};
-use payload::api_key::ApiKey;
 use payload::fields::{Fields, read_strictly};
 use payload::id::KeyId;
+use payload::token::ApiKey;
 use reply::Problem;
 use serde::Serialize;
 use state::KeyRecord;

@@ -7,7 +7,6 @@
 
 #![forbid(unsafe_code)]
 
-pub mod api_key;
 pub mod catalogue;
 pub mod convert;
 pub mod custom_headers;
@@ -25,6 +24,7 @@ pub mod secret;
 pub mod signature;
 pub mod target;
 pub mod timestamp;
+pub mod token;
 pub mod unmappable;
 pub mod vocabulary;
 pub mod webhook;

@@ -1,8 +1,8 @@
 //! Who is calling, and for which organization.
 
 use jiff::Timestamp;
-use payload::api_key::{self, ApiKey};
 use payload::id::OrganizationId;
+use payload::token::{self, ApiKey};
 
 use crate::accounts::Accounts;
 use crate::error::StateError;
@@ -65,7 +65,7 @@ impl Access {
     ) -> Result<Caller, AccessError> {
         let presented =
             bearer(authorization.ok_or(AccessError::NoKey)?).ok_or(AccessError::NoKey)?;
-        let sha256 = api_key::sha256(presented);
+        let sha256 = token::sha256(presented);
         if sha256 == self.platform_key_sha256 {
             return Ok(Caller::Platform);
         }
