@@ -13,7 +13,10 @@ use state::{
 };
 
 use crate::config::Config;
-use crate::{convert, deliveries, directory, endpoints, event_types, events, keys, organizations};
+use crate::{
+    convert, deliveries, directory, endpoints, event_types, events, keys, organizations,
+    quarantine, relays,
+};
 
 const BASE: &str = "/api/v1/";
 
@@ -146,12 +149,24 @@ impl Api {
                     _ => Err(method_not_allowed()),
                 }
             }
+            (["relays"], "POST") => relays::create(self, &call).await,
+            (["relays"], "GET") => relays::list(self, &call).await,
+            (["relays", id], "DELETE") => relays::delete(self, &call, id).await,
+            (["quarantine"], "GET") => quarantine::list(self, &call).await,
+            (["quarantine", id], "GET") => quarantine::get(self, &call, id).await,
+            (["quarantine", id], "DELETE") => quarantine::delete(self, &call, id).await,
             (
-                ["organizations" | "endpoints" | "events" | "deliveries" | "event-types"]
-                | ["convert"]
-                | ["event-types", _]
+                [
+                    "organizations" | "endpoints" | "events" | "deliveries" | "event-types"
+                    | "convert" | "relays" | "quarantine",
+                ]
+                | [
+                    "organizations" | "endpoints" | "events" | "event-types" | "relays"
+                    | "quarantine",
+                    _,
+                ]
                 | ["endpoints", _, "stats"]
-                | ["organizations" | "endpoints" | "events", _]
+                | ["quarantine", _, "replay"]
                 | ["organizations", _, "keys"]
                 | ["organizations", _, "keys", _]
                 | ["endpoints" | "events", _, "deliveries"]

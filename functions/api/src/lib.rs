@@ -1,7 +1,9 @@
-//! Everything a person or a platform manages and reads: organizations, keys, endpoints, events, deliveries.
+//! Everything a person or a platform manages and reads: organizations, keys, endpoints, relays, events,
+//! deliveries, the quarantine.
 //!
 //! Trigger: API Gateway, every route of `/api/v1` that no other function has. Effects: rows of
-//! Accounts; a retry by hand writes the delivery's row and sends a wake-up. Reads are free of effects.
+//! Accounts; a retry by hand writes the delivery's row and sends a wake-up; what is quarantined can be
+//! deleted. Reads are free of effects.
 //! Creating is not idempotent; changing is guarded by a revision, deleting and revoking can be
 //! repeated. Who retries: the caller.
 
@@ -18,6 +20,8 @@ mod handler;
 mod keys;
 mod organizations;
 mod page;
+mod quarantine;
+mod relays;
 
 pub use config::Config;
 pub use handler::Api;

@@ -1,4 +1,4 @@
-//! One HTTP request: who calls, for whom, and which of the two routes.
+//! One HTTP request: which route, who calls, and for whom.
 
 use std::sync::Arc;
 
@@ -8,13 +8,15 @@ use reply::{Problem, authorization, header};
 use state::{Access, Account, Accounts, Aws, Credentials, DeliveryQueue, Events};
 
 use crate::config::Config;
-use crate::{batch, submit};
+use crate::{batch, relay, replay, submit};
+
+const BASE: &str = "/api/v1/";
 
 /// The function, with its connections.
 #[derive(Debug)]
 pub struct Ingest {
     access: Access,
-    accounts: Accounts,
+    pub(crate) accounts: Accounts,
     pub(crate) credentials: Credentials,
     pub(crate) events: Events,
     pub(crate) queue: DeliveryQueue,
@@ -63,20 +65,35 @@ impl Ingest {
     }
 
     async fn answer(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
+        let path = request.raw_http_path();
+        let path = path.strip_prefix(BASE).unwrap_or_default();
+        let path: Vec<&str> = path.split('/').collect();
+        match path.as_slice() {
+            // A source system has no key of ours: its relay's token says for whom it is.
+            ["relay", token] => relay::receive(self, request, token, None, now).await,
+            ["relay", token, event] => relay::receive(self, request, token, Some(event), now).await,
+            ["events"] => submit::one(self, request, &self.context(request, now).await?).await,
+            ["events", "batch"] => {
+                batch::each(self, request, &self.context(request, now).await?).await
+            }
+            ["quarantine", id, "replay"] => {
+                replay::again(self, request, &self.context(request, now).await?, id).await
+            }
+            _ => Err(Problem::not_found("route")),
+        }
+    }
+
+    /// Who calls, by the key of the request, and for whom.
+    async fn context(&self, request: &Request, now: Timestamp) -> Result<Context, Problem> {
         let caller = self
             .access
             .authenticate(&self.accounts, authorization(request)?, now)
             .await?;
         let organization = caller.organization(header(request, "x-organization-id")?)?;
         let account = self.accounts.account(organization, now).await?;
-        let context = Context {
+        Ok(Context {
             account: account.ok_or_else(|| Problem::not_found("organization"))?,
             now,
-        };
-        match request.raw_http_path() {
-            "/api/v1/events" => submit::one(self, request, &context).await,
-            "/api/v1/events/batch" => batch::each(self, request, &context).await,
-            _ => Err(Problem::not_found("route")),
-        }
+        })
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lambda_http::{Body, Request, RequestExt, Response};
-use payload::dialect::{self, Dialect, Hints, Recognised, Warning};
+use payload::dialect::{self, Dialect, Hints, ParseError, Parsed, Recognised, Warning};
 use payload::event_type::EventType;
 use payload::fault::Faults;
 use payload::id::{EndpointId, EventId};
@@ -11,7 +11,7 @@ use payload::idempotency::MAX_KEY_LENGTH;
 use payload::timestamp;
 use reply::{Problem, header};
 use serde::Serialize;
-use state::{Acceptance, Submission};
+use state::{Acceptance, StoredEvent, Submission};
 use tracing::info;
 
 use crate::handler::{Context, Ingest};
@@ -30,7 +30,7 @@ pub(crate) struct Options {
 /// The answer to an accepted event.
 #[derive(Debug, Serialize)]
 pub(crate) struct Answer {
-    id: EventId,
+    pub(crate) id: EventId,
     #[serde(rename = "type")]
     event_type: EventType,
     #[serde(serialize_with = "timestamp::serialize")]
@@ -47,6 +47,20 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// About an event that was accepted before, in a dialect that was named.
+    pub(crate) fn again(event: StoredEvent) -> Self {
+        Self {
+            id: event.id,
+            event_type: event.event_type,
+            timestamp: event.timestamp,
+            dialect: event.dialect,
+            recognised: Recognised::Named,
+            endpoints: event.endpoint_ids,
+            duplicate: true,
+            warnings: Vec::new(),
+        }
+    }
+
     pub(crate) fn status(&self) -> u16 {
         if self.duplicate { 200 } else { 202 }
     }
@@ -90,13 +104,7 @@ pub(crate) async fn submit(
     options: Options,
     context: &Context,
 ) -> Result<Answer, Problem> {
-    if body.len() > MAX_BODY {
-        return Err(Problem::new(
-            413,
-            "body_too_large",
-            "an event has at most 256 KiB",
-        ));
-    }
+    check_size(body)?;
     if options
         .idempotency_key
         .as_ref()
@@ -105,6 +113,26 @@ pub(crate) async fn submit(
         let reason = format!("must have 1 to {MAX_KEY_LENGTH} characters");
         return Err(Problem::invalid(Faults::one("Idempotency-Key", reason)));
     }
+    let parsed = read(body, &options, context.now, context)?;
+    accept(ingest, body, parsed, options.idempotency_key, context).await
+}
+
+/// Refuses a body that is too large for an event.
+pub(crate) fn check_size(body: &[u8]) -> Result<(), Problem> {
+    if body.len() > MAX_BODY {
+        let message = "an event has at most 256 KiB";
+        return Err(Problem::new(413, "body_too_large", message));
+    }
+    Ok(())
+}
+
+/// Reads a body that arrived then, for the organization of the request.
+pub(crate) fn read(
+    body: &[u8],
+    options: &Options,
+    received_at: Timestamp,
+    context: &Context,
+) -> Result<Parsed, ParseError> {
     let organization = &context.account.organization;
     // The zone was checked when it was set; one that vanished from the database since is read as UTC.
     let time_zone = TimeZone::get(&organization.time_zone).unwrap_or(TimeZone::UTC);
@@ -112,9 +140,20 @@ pub(crate) async fn submit(
         dialect: options.dialect,
         event: options.event.as_deref(),
         time_zone: &time_zone,
-        received_at: context.now,
+        received_at,
     };
-    let parsed = dialect::parse(body, hints)?;
+    dialect::parse(body, hints)
+}
+
+/// Accepts a body that was read.
+pub(crate) async fn accept(
+    ingest: &Ingest,
+    body: &[u8],
+    parsed: Parsed,
+    idempotency_key: Option<String>,
+    context: &Context,
+) -> Result<Answer, Problem> {
+    let organization = &context.account.organization;
     let recognised = parsed.recognised;
     let warnings = parsed.warnings.clone();
     let endpoints = context.account.subscribers(parsed.event_type);
@@ -122,7 +161,7 @@ pub(crate) async fn submit(
         organization,
         parsed,
         body,
-        idempotency_key: options.idempotency_key,
+        idempotency_key,
         endpoints,
         retention: ingest.retention,
     };

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Faults of one body: JSON pointer (RFC 6901) → reason, for a person to read.
 ///
 /// A reason never repeats the value it complains about: values are people's data.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Faults(BTreeMap<String, String>);
 
@@ -29,6 +29,11 @@ impl Faults {
     /// True when nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The first `count` of them by pointer: a body of thousands of wrong items has thousands of faults.
+    pub fn first(self, count: usize) -> Self {
+        Self(self.0.into_iter().take(count).collect())
     }
 
     /// The pointers and reasons, sorted by pointer.

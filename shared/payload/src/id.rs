@@ -129,6 +129,16 @@ id!(
     KeyId,
     "key_"
 );
+id!(
+    /// A URL to which a source system sends its own webhooks: `rly_…`. Not the token in the URL.
+    RelayId,
+    "rly_"
+);
+id!(
+    /// A webhook that could not be read and is kept until it can: `qrt_…`.
+    QuarantineId,
+    "qrt_"
+);
 
 impl EventId {
     /// The UTC month in which the event was accepted, `yyyymm`: part of its place in the tables.

@@ -298,6 +298,19 @@ mod tests {
     }
 
     #[test]
+    fn two_dialects_do_not_sign_and_every_other_has_a_scheme_of_its_own() {
+        let unsigned = |dialect: &Dialect| Scheme::of(*dialect).is_none();
+        let unsigned: Vec<Dialect> = Dialect::ALL.into_iter().filter(unsigned).collect();
+        assert_eq!(unsigned, [Dialect::Toolzz, Dialect::Beedeez]);
+        let headers = Dialect::ALL.into_iter().filter_map(Scheme::of);
+        let headers: Vec<&str> = headers.map(|scheme| scheme.header).collect();
+        assert_eq!(
+            headers,
+            [STANDARD, THATSME, VEC, CERTDIRECTORY].map(|scheme| scheme.header)
+        );
+    }
+
+    #[test]
     fn each_source_systems_signature_is_written_in_its_own_form() {
         for (scheme, expected) in [
             (THATSME, format!("t={AT},v1={THATSME_MAC}")),

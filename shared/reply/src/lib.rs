@@ -17,6 +17,10 @@ use serde_json::{Map, Value};
 use state::{AccessError, Chain, StateError};
 use tracing::error;
 
+/// Most faults that are told: a list of a hundred thousand wrong items has as many, and an answer of
+/// Lambda has at most 6 MB.
+const MAX_FAULTS: usize = 100;
+
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -59,7 +63,7 @@ impl Problem {
     /// 422 with the places that are wrong.
     pub fn invalid(faults: Faults) -> Self {
         Self {
-            details: faults,
+            details: faults.first(MAX_FAULTS),
             ..Self::new(422, "validation_error", "the request is not valid")
         }
     }
@@ -84,9 +88,29 @@ impl Problem {
         Self::new(404, "not_found", format!("there is no such {what}"))
     }
 
+    /// The same, answered with another status.
+    pub fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
     /// The status it is answered with.
     pub fn status(&self) -> u16 {
         self.status
+    }
+
+    /// The code to branch on.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The sentence for a person.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The places that are wrong.
+    pub fn details(&self) -> &Faults {
+        &self.details
     }
 
     /// The answer.

@@ -1,4 +1,4 @@
-//! The table Accounts: organizations with their endpoints and keys.
+//! The table Accounts: organizations with their endpoints, keys and relays.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use crate::endpoints::Endpoint;
 use crate::error::StateError;
 use crate::keys::KeyRecord;
 use crate::keyspace::{self, ENDPOINT_PREFIX, ORGANIZATION, ORGANIZATIONS};
+use crate::relays::Relay;
 use crate::rows::{Item, Page, from_item, key, number, sort_key, text, to_item};
 
 /// A customer of the platform.
@@ -64,6 +65,7 @@ pub struct Accounts {
     pub(crate) table: String,
     accounts: Cache<OrganizationId, Arc<Account>>,
     pub(crate) keys: Cache<String, KeyRecord>,
+    pub(crate) relays: Cache<String, Relay>,
 }
 
 impl Accounts {
@@ -74,6 +76,7 @@ impl Accounts {
             table,
             accounts: Cache::default(),
             keys: Cache::default(),
+            relays: Cache::default(),
         }
     }
 

@@ -1,6 +1,5 @@
 //! API keys of organizations: found by their SHA-256, listed and revoked by their id.
 
-use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
 use jiff::Timestamp;
 use payload::id::{KeyId, OrganizationId};
 use payload::timestamp;
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::Accounts;
 use crate::error::StateError;
 use crate::keyspace;
-use crate::rows::{Item, from_item, key, text, to_item};
+use crate::rows::{Item, key};
 
 /// Sort key of the row by which a presented key is found.
 const BY_DIGEST: &str = "key";
@@ -45,19 +44,8 @@ impl Accounts {
     /// # Errors
     /// DynamoDB did not take it.
     pub async fn create_key(&self, record: &KeyRecord) -> Result<(), StateError> {
-        let rows = key_rows(record).map(|place| {
-            let mut row = to_item(record)?;
-            row.extend(place);
-            Ok(self.put_in_transaction(row))
-        });
-        let writes = rows.into_iter().collect::<Result<_, StateError>>()?;
-        self.client
-            .transact_write_items()
-            .set_transact_items(Some(writes))
-            .send()
+        self.create_both(record, key_rows(record), "create a key")
             .await
-            .map_err(StateError::while_doing("create a key"))?;
-        Ok(())
     }
 
     /// The record of a presented key, possibly a few seconds old.
@@ -72,17 +60,8 @@ impl Accounts {
         if let Some(record) = self.keys.get(&sha256.to_owned(), now) {
             return Ok(Some(record));
         }
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(key(keyspace::key_digest(sha256), BY_DIGEST)))
-            // A key works as soon as it is made, and what is remembered of it is never older than its end.
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StateError::while_doing("look up a key"))?;
-        let record: Option<KeyRecord> = answer.item.map(from_item).transpose()?;
+        let place = key(keyspace::key_digest(sha256), BY_DIGEST);
+        let record: Option<KeyRecord> = self.find_by_digest(place, "look up a key").await?;
         if let Some(record) = &record {
             self.keys.put(sha256.to_owned(), record.clone(), now);
         }
@@ -97,30 +76,8 @@ impl Accounts {
         &self,
         organization: OrganizationId,
     ) -> Result<Vec<KeyRecord>, StateError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :organization AND begins_with(sk, :keys)")
-            .expression_attribute_values(
-                ":organization",
-                text(keyspace::organization(organization)),
-            )
-            .expression_attribute_values(":keys", text(keyspace::KEY_PREFIX))
-            .into_paginator()
-            .send();
-        let mut records = Vec::new();
-        while let Some(page) = pages.next().await {
-            for item in page
-                .map_err(StateError::while_doing("list keys"))?
-                .items
-                .unwrap_or_default()
-            {
-                records.push(from_item(item)?);
-            }
-        }
-        Ok(records)
+        self.list_by_organization(organization, keyspace::KEY_PREFIX, "list keys")
+            .await
     }
 
     /// Deletes a key; it is refused everywhere as soon as what was read of it is forgotten.
@@ -128,21 +85,7 @@ impl Accounts {
     /// # Errors
     /// DynamoDB did not answer.
     pub async fn revoke_key(&self, record: &KeyRecord) -> Result<(), StateError> {
-        let deletes = key_rows(record).map(|place| {
-            let delete = Delete::builder()
-                .table_name(&self.table)
-                .set_key(Some(place))
-                .build();
-            TransactWriteItem::builder()
-                .delete(delete.expect("table and key are set"))
-                .build()
-        });
-        self.client
-            .transact_write_items()
-            .set_transact_items(Some(deletes.into()))
-            .send()
-            .await
-            .map_err(StateError::while_doing("revoke a key"))?;
+        self.delete_both(key_rows(record), "revoke a key").await?;
         self.keys.forget(&record.sha256);
         Ok(())
     }

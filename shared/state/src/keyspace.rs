@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use payload::id::{EndpointId, EventId, KeyId, OrganizationId};
+use payload::id::{EndpointId, EventId, KeyId, OrganizationId, RelayId};
 
 pub(crate) const PK: &str = "pk";
 pub(crate) const SK: &str = "sk";
 pub(crate) const ENDPOINT_PREFIX: &str = "endpoint#";
 pub(crate) const KEY_PREFIX: &str = "key#";
+pub(crate) const RELAY_PREFIX: &str = "relay#";
 /// Sort key of an organization's own row. Sorts after `endpoint#…` and `key#…`, so that one query
 /// up to here reads an organization with its endpoints.
 pub(crate) const ORGANIZATION: &str = "org";
@@ -59,14 +60,27 @@ pub(crate) fn key_digest(sha256: &str) -> String {
     format!("key#{sha256}")
 }
 
+pub(crate) fn relay(id: RelayId) -> String {
+    format!("{RELAY_PREFIX}{id}")
+}
+
+pub(crate) fn relay_digest(sha256: &str) -> String {
+    format!("relay#{sha256}")
+}
+
 /// Events and deliveries of one organization and month lie together.
 pub(crate) fn month(organization: OrganizationId, month: &str) -> String {
     format!("org#{organization}#{month}")
 }
 
-/// Whose events or deliveries lie in a partition of [`month`].
-pub(crate) fn organization_of(month: &str) -> Option<OrganizationId> {
-    month.split('#').nth(1)?.parse().ok()
+/// Webhooks of one organization that could not be read lie together.
+pub(crate) fn quarantine(organization: OrganizationId) -> String {
+    format!("org#{organization}#quarantine")
+}
+
+/// Whose events or deliveries lie in a partition of [`month`], or webhooks in one of [`quarantine`].
+pub(crate) fn organization_of(partition: &str) -> Option<OrganizationId> {
+    partition.split('#').nth(1)?.parse().ok()
 }
 
 pub(crate) fn delivery(event: EventId, endpoint: EndpointId) -> String {
@@ -145,13 +159,13 @@ mod tests {
     fn a_months_partition_tells_whose_it_is() {
         let id: OrganizationId = "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
         assert_eq!(organization_of(&month(id, "202611")), Some(id));
+        assert_eq!(organization_of(&quarantine(id)), Some(id));
         assert_eq!(organization_of("org#x"), None);
     }
 
     #[test]
-    fn one_query_up_to_the_organization_row_covers_endpoints_and_no_counters() {
-        assert!(
-            ENDPOINT_PREFIX < KEY_PREFIX && KEY_PREFIX < ORGANIZATION && ORGANIZATION < "stats#"
-        );
+    fn one_query_up_to_the_organization_row_covers_endpoints_and_no_counters_or_relays() {
+        assert!(ENDPOINT_PREFIX < KEY_PREFIX && KEY_PREFIX < ORGANIZATION);
+        assert!(ORGANIZATION < RELAY_PREFIX && ORGANIZATION < "stats#");
     }
 }
