@@ -7,11 +7,19 @@ use crate::workspace;
 
 /// Stands in the samples where a key belongs.
 const PLACEHOLDER: &str = "ck_live_replace_with_an_api_key";
+/// Stands in the path of a source system's webhook where the token of its relay belongs.
+const TOKEN: &str = "rt_replace_with_the_token_of_a_relay";
 
 /// The function's name in the template: the crate's with a capital letter, and `Function`.
 fn logical_id(function: &str) -> String {
     let (first, rest) = function.split_at(1);
     format!("{}{rest}Function", first.to_uppercase())
+}
+
+/// A source system has no key: its samples need a relay.
+fn is_relayed(sample: &Value) -> bool {
+    let path = sample["rawPath"].as_str().unwrap_or_default();
+    path.starts_with("/api/v1/relay/")
 }
 
 fn samples(function: &str) -> Vec<(String, Value)> {
@@ -53,7 +61,8 @@ async fn every_sample_of_an_http_function_is_answered() {
     let college = stack.create_organization().await;
     let http = ["ingest", "api"];
     for function in http {
-        for (path, sample) in samples(function) {
+        let keyed = samples(function).into_iter();
+        for (path, sample) in keyed.filter(|(_, sample)| !is_relayed(sample)) {
             let name = logical_id(function);
             let answer = stack.invoke(&name, sample.to_string().into_bytes()).await;
             assert_eq!(answer["statusCode"], 401, "{path}: {answer:#}");
@@ -72,6 +81,36 @@ async fn every_sample_of_an_http_function_is_answered() {
         .filter(|function| !http.contains(&function.as_str()))
         .collect();
     assert_eq!(others, ["delivery"]);
+}
+
+#[tokio::test]
+async fn every_webhook_of_a_source_system_is_taken_through_a_relay() {
+    let stack = Stack::start().await;
+    let college = stack.create_organization().await;
+    let vec: Value =
+        serde_json::from_str(&workspace::read("events/api/relays.create.json")).expect("JSON");
+    let vec: Value = serde_json::from_str(&text(&vec, "body")).expect("JSON");
+    let relayed: Vec<_> = samples("ingest")
+        .into_iter()
+        .filter(|(_, sample)| is_relayed(sample))
+        .collect();
+    assert_eq!(relayed.len(), 2);
+    for (path, sample) in relayed {
+        let signs = path.contains("/relay.vec.");
+        let relay = if signs {
+            vec.clone()
+        } else {
+            json!({"dialect": "toolzz"})
+        };
+        let made = college.api.post("relays", relay).await.expect(201);
+        let relay = text(&made, "url_path");
+        let token = relay.rsplit('/').next().expect("a token");
+        assert!(sample["headers"]["authorization"].is_null(), "{path}");
+        let sample = sample.to_string().replace(TOKEN, token);
+        let answer = stack.invoke("IngestFunction", sample.into_bytes()).await;
+        assert_eq!(answer["statusCode"], 202, "{path}: {answer:#}");
+        assert!(!text(&answer, "body").contains("quarantined"), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! System tests: the whole product as its users meet it, over HTTP, against a running `local`.
 //!
 //! Every test starts a stack of its own and makes its own organizations, so the order of tests and
-//! what others leave behind never matter. `stack`, `caller`, `receiver`, `samples` and `workspace`
-//! are what the tests are written with; each other module holds the tests of one concern.
+//! what others leave behind never matter. `stack`, `caller`, `receiver`, `samples`, `source` and
+//! `workspace` are what the tests are written with; each other module holds the tests of one concern.
 #![allow(
     clippy::unwrap_used,
     reason = "in a test, what is not there is a failure"
@@ -11,6 +11,7 @@
 mod caller;
 mod receiver;
 mod samples;
+mod source;
 mod stack;
 mod workspace;
 
@@ -27,6 +28,8 @@ mod invoke;
 mod isolation;
 mod keys;
 mod log;
+mod quarantine;
 mod refusals;
+mod relay;
 mod retries;
 mod template;
