@@ -229,7 +229,7 @@ mod tests {
                 "POST",
                 "/2015-03-31/functions/other/invocations",
                 404,
-                r#"{"Message":"Function not found: other","Type":"User"}"#,
+                r#"{"Type":"User","Message":"Function not found: other"}"#,
             ),
         ] {
             let request = http.request(method.parse().unwrap(), format!("{}{path}", stack.url));
