@@ -7,7 +7,6 @@ use payload::fault::Faults;
 use payload::fields::{Fields, MAX_IDENTIFIER, read_strictly};
 use payload::known::Known;
 use payload::timestamp;
-use percent_encoding::percent_decode_str;
 use reply::Problem;
 use serde::Serialize;
 use state::{Directory, Entry};
@@ -45,7 +44,7 @@ pub(crate) async fn put(
     api: &Api,
     call: &Call<'_>,
     of: Directory,
-    id: &str,
+    id: &[&str],
 ) -> Result<Response<Body>, Problem> {
     let id = identifier(id)?;
     let account = call.recent_account(api).await?;
@@ -67,7 +66,7 @@ pub(crate) async fn get(
     api: &Api,
     call: &Call<'_>,
     of: Directory,
-    id: &str,
+    id: &[&str],
 ) -> Result<Response<Body>, Problem> {
     let id = identifier(id)?;
     let account = call.recent_account(api).await?;
@@ -81,7 +80,7 @@ pub(crate) async fn delete(
     api: &Api,
     call: &Call<'_>,
     of: Directory,
-    id: &str,
+    id: &[&str],
 ) -> Result<Response<Body>, Problem> {
     let id = identifier(id)?;
     let account = call.recent_account(api).await?;
@@ -118,13 +117,13 @@ fn check(fields: &Fields<'_>, member: &str, text: &str) {
     }
 }
 
-/// The source's id, as it stands in the path.
-fn identifier(segment: &str) -> Result<String, Problem> {
-    let id = percent_decode_str(segment).decode_utf8().ok();
-    let id = id.filter(|id| !id.trim().is_empty() && id.len() <= MAX_IDENTIFIER);
-    let id = id.ok_or_else(|| {
-        let reason = format!("must have 1 to {MAX_IDENTIFIER} bytes of UTF-8");
-        Problem::invalid(Faults::one("{id}", reason))
-    })?;
-    Ok(id.into_owned())
+/// The source's id: the rest of the path. API Gateway decodes the path before we see it, so a slash of
+/// the id looks like one of the path; what follows a question mark never arrives.
+fn identifier(rest: &[&str]) -> Result<String, Problem> {
+    let id = rest.join("/");
+    if id.trim().is_empty() || id.len() > MAX_IDENTIFIER {
+        let reason = format!("must have 1 to {MAX_IDENTIFIER} bytes");
+        return Err(Problem::invalid(Faults::one("{id}", reason)));
+    }
+    Ok(id)
 }

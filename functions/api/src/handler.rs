@@ -137,7 +137,7 @@ impl Api {
             (["deliveries"], "GET") => deliveries::list(self, &call).await,
             (["endpoints", id, "stats"], "GET") => endpoints::stats(self, &call, id).await,
             (["convert"], "POST") => convert::convert(self, &call).await,
-            ([of @ ("recipients" | "achievements"), id], method) => {
+            ([of @ ("recipients" | "achievements"), id @ ..], method) => {
                 let of = match *of {
                     "recipients" => Directory::Recipients,
                     _ => Directory::Achievements,
