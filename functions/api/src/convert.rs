@@ -10,6 +10,7 @@ use payload::event::{Event, EventData};
 use payload::event_type::{EventType, native_name};
 use payload::fault::Faults;
 use payload::id::{EndpointId, EventId};
+use payload::known::Said;
 use payload::secret::Secret;
 use payload::unmappable::OnUnmappable;
 use payload::webhook::Webhook;
@@ -73,9 +74,10 @@ pub(crate) async fn convert(api: &Api, call: &Call<'_>) -> Result<Response<Body>
     let time_zone = TimeZone::get(&organization.time_zone).unwrap_or(TimeZone::UTC);
     let received = call.request.body().as_ref();
     let mut parsed = parse(received, hints(call, &time_zone)?)?;
+    let said = Said::of(parsed.event_type, &parsed.facts);
     let recalled = api
         .credentials
-        .recall(organization.id, parsed.event_type, &parsed.facts);
+        .recall(organization.id, parsed.event_type, &parsed.facts, &said);
     recalled.await?.enrich(&mut parsed.facts);
 
     let Parsed {

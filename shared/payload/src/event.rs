@@ -159,6 +159,10 @@ pub struct Source {
     /// True when the source's times had no zone and the organization's was taken.
     #[serde(default)]
     pub time_assumed: bool,
+    /// True when the source, which gives its certificates no id, told of the same recipient and the
+    /// same course before: it may be the same certificate, asked for again.
+    #[serde(default)]
+    pub possible_repeat: bool,
 }
 
 /// State of a credential after an event.

@@ -9,8 +9,10 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::dialect::Dialect;
 use crate::event::Facts;
 use crate::event_type::{EventType, Subject};
+use crate::idempotency::IdempotencyKey;
 
 /// Makes [`Known`] out of the list of members that are remembered, each `name: type = part.member`.
 macro_rules! known {
@@ -82,6 +84,44 @@ impl fmt::Debug for Known {
     }
 }
 
+/// What an event adds to what is known.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Said {
+    /// The credential it is about.
+    pub credential: Option<String>,
+    /// What it says that stays true.
+    pub known: Known,
+    /// What its certificate has in common with another that the recipient asked for again.
+    pub series: Option<String>,
+}
+
+impl Said {
+    /// What an event says, before anything is filled in.
+    pub fn of(event_type: EventType, facts: &Facts) -> Self {
+        let credential = facts.credential.as_ref();
+        let credential = credential.filter(|_| event_type.subject() == Subject::Credential);
+        Self {
+            credential: credential.and_then(|it| it.id.clone()),
+            known: Known::of(facts),
+            series: series(event_type, facts),
+        }
+    }
+}
+
+/// Institution, user and course of a certificate of Toolzz, as one text of fixed length. Each click on
+/// "View Certificate" may make an event with a time of its own.
+fn series(event_type: EventType, facts: &Facts) -> Option<String> {
+    if facts.source.dialect != Dialect::Toolzz || event_type != EventType::CredentialIssued {
+        return None;
+    }
+    let parts = [
+        facts.issuer.as_ref()?.id.clone()?,
+        facts.recipient.as_ref()?.id.clone()?,
+        facts.activity.as_ref()?.id.clone()?,
+    ];
+    Some(IdempotencyKey::Natural(Dialect::Toolzz, parts.into()).digest())
+}
+
 /// The identifiers under which something may be known that an event leaves out.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Unknown<'e> {
@@ -117,8 +157,7 @@ impl<'e> Unknown<'e> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::Dialect;
-    use crate::event::{Achievement, Credential, Recipient, Source};
+    use crate::event::{Achievement, Activity, Credential, Issuer, Recipient, Source};
 
     fn facts() -> Facts {
         Facts::new(Source {
@@ -129,6 +168,7 @@ mod tests {
             sent_at: None,
             received_at: "2026-11-21T10:00:00Z".parse().unwrap(),
             time_assumed: false,
+            possible_repeat: false,
         })
     }
 
@@ -177,6 +217,28 @@ mod tests {
         assert_eq!(learned.achievement_name.as_deref(), Some("Portuguese"));
         assert!(learned.clone().learn(&Known::default()) == learned);
         assert_eq!(format!("{learned:?}"), "Known { .. }");
+    }
+
+    #[test]
+    fn certificates_of_toolzz_for_one_user_and_course_are_one_series() {
+        let series = |dialect, user: &str| {
+            let mut facts = facts();
+            facts.source.dialect = dialect;
+            let id = |id: &str| Some(id.to_owned());
+            facts.issuer = Some(Issuer { id: id("1") });
+            facts.recipient = Some(Recipient {
+                id: id(user),
+                ..Recipient::default()
+            });
+            facts.activity = Some(Activity {
+                id: id("3"),
+                ..Activity::default()
+            });
+            Said::of(EventType::CredentialIssued, &facts).series
+        };
+        assert_eq!(series(Dialect::Toolzz, "2"), series(Dialect::Toolzz, "2"));
+        assert_ne!(series(Dialect::Toolzz, "2"), series(Dialect::Toolzz, "4"));
+        assert_eq!(series(Dialect::Beedeez, "2"), None);
     }
 
     #[test]

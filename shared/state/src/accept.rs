@@ -13,7 +13,7 @@ use payload::dialect::{Dialect, Parsed};
 use payload::event_type::EventType;
 use payload::id::{EndpointId, EventId, OrganizationId};
 use payload::idempotency::{IdempotencyKey, fingerprint};
-use payload::known::Known;
+use payload::known::Said;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -129,15 +129,13 @@ impl Events {
         let Parsed {
             event_type, facts, ..
         } = &mut submission.parsed;
-        let event_type = *event_type;
-        let said = Known::of(facts);
-        let credential = facts.credential.as_ref().and_then(|it| it.id.clone());
-        let recalled = credentials.recall(organization, event_type, facts).await?;
+        let said = Said::of(*event_type, facts);
+        let recalled = credentials.recall(organization, *event_type, facts, &said);
+        let recalled = recalled.await?;
         recalled.enrich(facts);
-        let about = credential.as_deref();
         let ((receipt, written), ()) = try_join(
             self.write(id, submission, now),
-            credentials.remember(organization, event_type, about, &said, recalled, now),
+            credentials.remember(organization, &said, recalled, now),
         )
         .await?;
         let wake_up = |endpoint| {

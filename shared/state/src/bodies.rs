@@ -31,7 +31,21 @@ pub(crate) fn decompress(stored: &[u8], received: usize) -> io::Result<(Vec<u8>,
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_members_a_body_has_they_survive(
+            members in prop::collection::btree_map("\\PC{0,12}", any::<f64>(), 0..20),
+            canonical: Vec<u8>,
+        ) {
+            let body = serde_json::to_vec(&members).unwrap();
+            let stored = compress(&body, &canonical);
+            prop_assert_eq!(decompress(&stored, body.len()).unwrap(), (body, canonical));
+        }
+    }
 
     #[test]
     fn bodies_come_back_byte_for_byte() {

@@ -5,9 +5,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 use payload::event::Facts;
-use payload::event_type::{EventType, Subject};
+use payload::event_type::EventType;
 use payload::id::OrganizationId;
-use payload::known::{Known, Unknown};
+use payload::known::{Known, Said, Unknown};
 use payload::timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -36,11 +36,20 @@ struct CredentialRow {
     revision: u64,
 }
 
+/// The last certificate of a series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct SeriesRow {
+    credential_id: String,
+    #[serde(serialize_with = "timestamp::serialize")]
+    updated_at: Timestamp,
+}
+
 /// What was found about the things that an event is about.
 #[derive(Debug, Default)]
 pub struct Recalled {
     credential: Option<CredentialRow>,
     directory: Vec<Known>,
+    series: Option<SeriesRow>,
 }
 
 impl Recalled {
@@ -50,6 +59,9 @@ impl Recalled {
         for known in of_credential.into_iter().chain(&self.directory) {
             known.enrich(facts);
         }
+        let id = facts.credential.as_ref().and_then(|it| it.id.as_ref());
+        let last = self.series.as_ref().map(|row| &row.credential_id);
+        facts.source.possible_repeat = last.is_some_and(|last| id != Some(last));
     }
 }
 
@@ -68,14 +80,14 @@ impl Credentials {
         organization: OrganizationId,
         event_type: EventType,
         facts: &Facts,
+        said: &Said,
     ) -> Result<Recalled, StateError> {
         let unknown = Unknown::of(event_type, facts);
-        if unknown.is_empty() {
-            return Ok(Recalled::default());
-        }
         let of_credential = unknown.credential.map(keyspace::credential);
+        let of_series = said.series.as_deref().map(keyspace::series);
         let sort_keys = [
             of_credential.clone(),
+            of_series.clone(),
             unknown.recipient.map(keyspace::recipient),
             unknown.achievement.map(keyspace::achievement),
         ];
@@ -85,8 +97,11 @@ impl Credentials {
         let mut recalled = Recalled::default();
         let found = batch_get(&self.client, &keys, "read what is known of a credential").await?;
         for (_, item) in found {
-            if sort_key(&item) == of_credential.as_deref() {
+            let sort_key = sort_key(&item);
+            if sort_key == of_credential.as_deref() {
                 recalled.credential = Some(from_item(item)?);
+            } else if sort_key == of_series.as_deref() {
+                recalled.series = Some(from_item(item)?);
             } else {
                 recalled.directory.push(from_item::<Entry>(item)?.known);
             }
@@ -101,16 +116,17 @@ impl Credentials {
     pub async fn remember(
         &self,
         organization: OrganizationId,
-        event_type: EventType,
-        credential: Option<&str>,
-        said: &Known,
+        said: &Said,
         recalled: Recalled,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let credential = credential.filter(|_| event_type.subject() == Subject::Credential);
-        let Some(credential) = credential else {
+        let Some(credential) = &said.credential else {
             return Ok(());
         };
+        if let Some(series) = &said.series {
+            self.remember_series(organization, series, credential, now)
+                .await?;
+        }
         let key = key(
             keyspace::organization(organization),
             keyspace::credential(credential),
@@ -118,7 +134,7 @@ impl Credentials {
         let mut read = recalled.credential;
         for _ in 0..MAX_TRIES {
             let before = read.as_ref().map(|row| row.known.clone());
-            let known = before.clone().unwrap_or_default().learn(said);
+            let known = before.clone().unwrap_or_default().learn(&said.known);
             if before.as_ref() == Some(&known) {
                 return Ok(());
             }
@@ -134,6 +150,34 @@ impl Credentials {
             }
         }
         Err(StateError::contended("remember a credential"))
+    }
+
+    /// The last one wins: it only has to be known that there was another.
+    async fn remember_series(
+        &self,
+        organization: OrganizationId,
+        series: &str,
+        credential: &str,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let mut row = to_item(&SeriesRow {
+            credential_id: credential.to_owned(),
+            updated_at: now,
+        })?;
+        row.extend(key(
+            keyspace::organization(organization),
+            keyspace::series(series),
+        ));
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(row))
+            .send()
+            .await
+            .map_err(StateError::while_doing(
+                "remember a certificate of a series",
+            ))?;
+        Ok(())
     }
 
     /// Writes a row in place of the one that was read (`revision` 0: there was none); the row that

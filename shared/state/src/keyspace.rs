@@ -36,6 +36,11 @@ pub(crate) fn credential(id: &str) -> String {
     format!("credential#{id}")
 }
 
+/// The last certificate of a series.
+pub(crate) fn series(digest: &str) -> String {
+    format!("series#{digest}")
+}
+
 /// A recipient in the organization's directory, by the source's id.
 pub(crate) fn recipient(id: &str) -> String {
     format!("recipient#{id}")

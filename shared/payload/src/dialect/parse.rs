@@ -231,5 +231,6 @@ pub(super) fn source(
         sent_at,
         received_at: hints.received_at,
         time_assumed: false,
+        possible_repeat: false,
     }
 }
