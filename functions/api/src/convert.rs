@@ -3,18 +3,17 @@
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
-use lambda_http::{Body, Request, RequestExt, Response};
-use payload::convert::{Fallback, Rendered, Surrogate, Target, Unmappable, render};
+use lambda_http::{Body, RequestExt, Response};
+use payload::convert::{Fallback, Rendered, Stored, Surrogate, Target, render};
 use payload::dialect::{Dialect, Hints, Parsed, Recognised, UnknownDialect, Warning, parse};
 use payload::event::{Event, EventData};
-use payload::event_type::{EventType, native_name};
+use payload::event_type::EventType;
 use payload::fault::Faults;
 use payload::id::{EndpointId, EventId};
-use payload::known::Said;
 use payload::secret::Secret;
 use payload::unmappable::OnUnmappable;
 use payload::webhook::Webhook;
-use reply::{Problem, header};
+use reply::{Problem, check_size, named_dialect, named_event};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use state::{Account, Endpoint, Skipped};
@@ -22,7 +21,7 @@ use state::{Account, Endpoint, Skipped};
 use crate::handler::{Api, Call};
 use crate::{endpoints, page};
 
-/// What a dry run for no endpoint is signed with, so that a receiver can try its check.
+/// What a dry run is signed with, so that a receiver can try its check.
 const SAMPLE_SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
 
 #[derive(Serialize)]
@@ -31,9 +30,17 @@ struct Answer {
     event_type: EventType,
     from: From,
     to: Dialect,
+    /// Whether the event can be said in the dialect.
     representable: bool,
+    /// Why not.
     #[serde(flatten)]
-    outcome: Outcome,
+    why: Option<Skipped>,
+    /// What the endpoint may be given instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alternatives: Option<[OnUnmappable; 2]>,
+    /// What is sent, if anything.
+    #[serde(flatten)]
+    sent: Option<Sent>,
     /// Canonical paths that earlier events or the directory filled in.
     enriched: Vec<String>,
     warnings: Vec<Warning>,
@@ -47,23 +54,15 @@ struct From {
 }
 
 #[derive(Serialize)]
-#[serde(untagged)]
-enum Outcome {
-    Representable {
-        event: &'static str,
-        headers: BTreeMap<&'static str, String>,
-        body: Box<RawValue>,
-        surrogates: Vec<Surrogate>,
-        fallbacks: Vec<Fallback>,
-        /// The secret of the signatures, where it is not the endpoint's.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        signed_with: Option<&'static str>,
-    },
-    Unrepresentable {
-        #[serde(flatten)]
-        why: Skipped,
-        alternatives: [OnUnmappable; 2],
-    },
+struct Sent {
+    event: &'static str,
+    headers: BTreeMap<&'static str, String>,
+    body: Box<RawValue>,
+    surrogates: Vec<Surrogate>,
+    fallbacks: Vec<Fallback>,
+    /// The secret of the signatures. Never the endpoint's: what is signed here was not accepted, and
+    /// must not pass for a webhook.
+    signed_with: &'static str,
 }
 
 /// `POST /convert?to=` or `?endpoint=`, with `?dialect=` and `?event=` as for an event.
@@ -73,12 +72,18 @@ pub(crate) async fn convert(api: &Api, call: &Call<'_>) -> Result<Response<Body>
     let endpoint = target(call, &account)?;
     let time_zone = TimeZone::get(&organization.time_zone).unwrap_or(TimeZone::UTC);
     let received = call.request.body().as_ref();
-    let mut parsed = parse(received, hints(call, &time_zone)?)?;
-    let said = Said::of(parsed.event_type, &parsed.facts);
-    let recalled = api
-        .credentials
-        .recall(organization.id, parsed.event_type, &parsed.facts, &said);
-    recalled.await?.enrich(&mut parsed.facts);
+    check_size(received)?;
+    let event_name = named_event(call.request)?;
+    let hints = Hints {
+        dialect: named_dialect(call.request)?,
+        event: event_name.as_deref(),
+        time_zone: &time_zone,
+        received_at: call.now,
+    };
+    let mut parsed = parse(received, hints)?;
+    let completed =
+        (api.credentials).complete(organization.id, parsed.event_type, &mut parsed.facts, None);
+    completed.await?;
 
     let Parsed {
         event_type,
@@ -104,13 +109,26 @@ pub(crate) async fn convert(api: &Api, call: &Call<'_>) -> Result<Response<Body>
         time_zone: &time_zone,
         surrogate_ids: endpoint.surrogate_ids,
     };
-    let outcome = match say(&event, target, received) {
-        Ok(rendered) => told(call, &endpoint, &event, rendered)?,
-        Err(why) => Outcome::Unrepresentable {
-            why: (&why).into(),
-            alternatives: OnUnmappable::ALTERNATIVES,
-        },
+    let canonical = serde_json::to_vec(&event).expect("an event has text keys only");
+    let facts = &event.data.facts;
+    let is_as_received = facts.source.dialect == Dialect::Canonical;
+    let stored = Stored {
+        event_type,
+        dialect: facts.source.dialect,
+        received,
+        canonical: if is_as_received { received } else { &canonical },
     };
+    let rendered = match stored.rendered_in(endpoint.dialect) {
+        Some(rendered) => Ok(rendered),
+        None => render(&event, target),
+    };
+    let representable = rendered.is_ok();
+    let why = rendered.as_ref().err().map(Skipped::from);
+    let sent = rendered.or_else(|why| stored.instead(endpoint.on_unmappable, why));
+    let sent = sent
+        .ok()
+        .map(|rendered| sent_as(call, &endpoint, &event, rendered));
+    let sent = sent.transpose()?;
     let facts = event.data.facts;
     let answer = Answer {
         event_type,
@@ -120,8 +138,10 @@ pub(crate) async fn convert(api: &Api, call: &Call<'_>) -> Result<Response<Body>
             event: facts.source.event,
         },
         to: vocabulary.dialect,
-        representable: matches!(outcome, Outcome::Representable { .. }),
-        outcome,
+        representable,
+        alternatives: why.as_ref().map(|_| OnUnmappable::ALTERNATIVES),
+        why,
+        sent,
         enriched: facts.enriched,
         warnings,
     };
@@ -152,45 +172,15 @@ fn fault(reason: &str) -> Problem {
     Problem::invalid(Faults::one("?to", reason))
 }
 
-fn hints<'h>(call: &'h Call<'_>, time_zone: &'h TimeZone) -> Result<Hints<'h>, Problem> {
-    let expected = UnknownDialect.to_string();
-    Ok(Hints {
-        dialect: page::parameter(call.request, "dialect", &expected)?,
-        event: event_name(call.request)?,
-        time_zone,
-        received_at: call.now,
-    })
-}
-
-/// The native event name that the body does not say.
-fn event_name(request: &Request) -> Result<Option<&str>, Problem> {
-    match request.query_string_parameters_ref() {
-        Some(query) if query.first("event").is_some() => Ok(query.first("event")),
-        _ => header(request, "x-webhook-event"),
-    }
-}
-
-/// The received bytes where they are in the dialect already, as at delivery.
-fn say(event: &Event, target: Target<'_>, received: &[u8]) -> Result<Rendered, Unmappable> {
-    let dialect = target.vocabulary.dialect;
-    match native_name(dialect, event.event_type) {
-        Some(name) if event.data.facts.source.dialect == dialect => Ok(Rendered {
-            body: received.to_vec(),
-            event: name,
-            surrogates: Vec::new(),
-            fallbacks: Vec::new(),
-        }),
-        _ => render(event, target),
-    }
-}
-
-fn told(
+/// What a receiver would get, but for the endpoint's own headers.
+fn sent_as(
     call: &Call<'_>,
     endpoint: &Endpoint,
     event: &Event,
     rendered: Rendered,
-) -> Result<Outcome, Problem> {
+) -> Result<Sent, Problem> {
     let credential = event.data.facts.credential.as_ref();
+    let secret = Secret::parse(SAMPLE_SECRET).expect("the sample is a secret");
     let webhook = Webhook {
         organization: event.data.organization_id,
         event: event.id,
@@ -198,24 +188,18 @@ fn told(
         timestamp: event.timestamp,
         credential_id: credential.and_then(|it| it.id.as_deref()),
         endpoint: endpoint.id,
-        secret: &endpoint.secret,
-        dialect: endpoint.dialect,
-        name: rendered.event,
-        is_substitute: false,
-        surrogates: &rendered.surrogates,
+        secret: &secret,
+        rendered: &rendered,
         cloudevents: endpoint.cloudevents,
-        body: &rendered.body,
         at: call.now,
     };
-    let headers = webhook.headers().into_iter().collect();
-    let is_sample = endpoint.secret.expose() == SAMPLE_SECRET;
-    Ok(Outcome::Representable {
+    Ok(Sent {
         event: rendered.event,
-        headers,
+        headers: webhook.headers().into_iter().collect(),
         body: serde_json::from_slice(&rendered.body)
             .map_err(|_| Problem::new(500, "internal_error", "what was rendered is not JSON"))?,
         surrogates: rendered.surrogates,
         fallbacks: rendered.fallbacks,
-        signed_with: is_sample.then_some(SAMPLE_SECRET),
+        signed_with: SAMPLE_SECRET,
     })
 }

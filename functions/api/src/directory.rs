@@ -2,7 +2,7 @@
 //! by nothing but an id. Without it, an event of Beedeez can be told to nobody who knows people by
 //! their e-mail address.
 
-use lambda_http::{Body, Response};
+use lambda_http::{Body, Request, Response};
 use payload::fault::Faults;
 use payload::fields::{Fields, MAX_IDENTIFIER, read_strictly};
 use payload::known::Known;
@@ -12,6 +12,7 @@ use serde::Serialize;
 use state::{Directory, Entry};
 
 use crate::handler::{Api, Call};
+use crate::page;
 
 const MAX_TEXT: usize = 320;
 
@@ -46,7 +47,7 @@ pub(crate) async fn put(
     of: Directory,
     id: &[&str],
 ) -> Result<Response<Body>, Problem> {
-    let id = identifier(id)?;
+    let id = identifier(call.request, id)?;
     let account = call.recent_account(api).await?;
     let body = reply::read_object(call.request)?;
     let known = read_strictly(body, |fields| read(of, fields)).map_err(Problem::invalid)?;
@@ -68,7 +69,7 @@ pub(crate) async fn get(
     of: Directory,
     id: &[&str],
 ) -> Result<Response<Body>, Problem> {
-    let id = identifier(id)?;
+    let id = identifier(call.request, id)?;
     let account = call.recent_account(api).await?;
     let entry = api.credentials.entry(account.organization.id, of, &id);
     let entry = entry.await?.ok_or_else(|| Problem::not_found(of.name()))?;
@@ -82,7 +83,7 @@ pub(crate) async fn delete(
     of: Directory,
     id: &[&str],
 ) -> Result<Response<Body>, Problem> {
-    let id = identifier(id)?;
+    let id = identifier(call.request, id)?;
     let account = call.recent_account(api).await?;
     let organization = account.organization.id;
     api.credentials.delete_entry(organization, of, &id).await?;
@@ -117,10 +118,14 @@ fn check(fields: &Fields<'_>, member: &str, text: &str) {
     }
 }
 
-/// The source's id: the rest of the path. API Gateway decodes the path before we see it, so a slash of
-/// the id looks like one of the path; what follows a question mark never arrives.
-fn identifier(rest: &[&str]) -> Result<String, Problem> {
-    let id = rest.join("/");
+/// The source's id: `?id=`, or the rest of the path. API Gateway decodes the path before we see it, so a
+/// slash of the id looks like one of the path, and cuts it off at a question mark: an id with that needs
+/// `?id=`.
+fn identifier(request: &Request, rest: &[&str]) -> Result<String, Problem> {
+    let id = match rest {
+        [] => page::parameter(request, "id", "must be text")?.unwrap_or_default(),
+        rest => rest.join("/"),
+    };
     if id.trim().is_empty() || id.len() > MAX_IDENTIFIER {
         let reason = format!("must have 1 to {MAX_IDENTIFIER} bytes");
         return Err(Problem::invalid(Faults::one("{id}", reason)));

@@ -54,9 +54,19 @@ pub(crate) fn cursor<T: FromStr>(request: &Request) -> Result<Option<T>, Problem
 }
 
 #[derive(Serialize)]
-struct List<'i, T> {
+pub(crate) struct List<'i, T> {
     data: &'i [T],
     next_cursor: Option<String>,
+}
+
+impl<'i, T> List<'i, T> {
+    /// A list that has one page.
+    pub(crate) fn whole(items: &'i [T]) -> Self {
+        Self {
+            data: items,
+            next_cursor: None,
+        }
+    }
 }
 
 /// The answer to a list.

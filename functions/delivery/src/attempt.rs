@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use payload::convert::Rendered;
 use payload::target::TargetPolicy;
 use payload::webhook::Webhook;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -16,7 +17,6 @@ use reqwest::{Client, Response, redirect};
 use state::{Endpoint, StoredEvent};
 
 use crate::outcome::{Answer, Failure};
-use crate::rendering::Rendering;
 
 const USER_AGENT: &str = "certhooks/1";
 /// Most that is read of an answer: who sends more is cut off, not waited for.
@@ -58,13 +58,13 @@ impl Sender {
         &self,
         endpoint: &Endpoint,
         event: &StoredEvent,
-        rendering: Rendering,
+        rendered: Rendered,
         now: Timestamp,
     ) -> Answer {
         let started = Instant::now();
         let deadline = Duration::from_secs(endpoint.timeout_seconds.into());
         let mut status = None;
-        let sent = self.send(endpoint, event, rendering, now, &mut status);
+        let sent = self.send(endpoint, event, rendered, now, &mut status);
         let sent = tokio::time::timeout(deadline, sent).await;
         // A status that was received stays in the log, also when the body then broke off.
         let (failure, body) = match sent {
@@ -85,7 +85,7 @@ impl Sender {
         &self,
         endpoint: &Endpoint,
         event: &StoredEvent,
-        rendering: Rendering,
+        rendered: Rendered,
         now: Timestamp,
         status: &mut Option<u16>,
     ) -> Result<Option<String>, Failure> {
@@ -102,12 +102,8 @@ impl Sender {
             credential_id: event.credential_id.as_deref(),
             endpoint: endpoint.id,
             secret: &endpoint.secret,
-            dialect: rendering.dialect,
-            name: rendering.name,
-            is_substitute: rendering.is_substitute,
-            surrogates: &rendering.surrogates,
+            rendered: &rendered,
             cloudevents: endpoint.cloudevents,
-            body: &rendering.body,
             at: now,
         };
         let mut request = self
@@ -117,7 +113,7 @@ impl Sender {
         for (name, value) in webhook.headers() {
             request = request.header(name, value);
         }
-        let request = request.body(rendering.body);
+        let request = request.body(rendered.body);
         let response = request.send().await.map_err(|error| failure_of(&error))?;
         *status = Some(response.status().as_u16());
         read_start(response)

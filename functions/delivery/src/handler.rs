@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
 use payload::convert::Unmappable;
 use state::{
-    Accounts, Aws, Chain, Count, Deliveries, DeliveryQueue, DeliveryStatus, Endpoint, Recorded,
-    StateError, WakeUp,
+    Accounts, Aws, Chain, Count, Credentials, Deliveries, DeliveryQueue, DeliveryStatus, Endpoint,
+    Recorded, StateError, WakeUp,
 };
 use tracing::{debug, error, info, warn};
 
@@ -27,6 +27,7 @@ const MAX_RECORD_TRIES: usize = 3;
 #[derive(Debug)]
 pub struct Delivery {
     pub(crate) accounts: Accounts,
+    credentials: Credentials,
     pub(crate) deliveries: Deliveries,
     queue: DeliveryQueue,
     sender: Sender,
@@ -66,6 +67,7 @@ impl Delivery {
         } = config;
         Ok(Self {
             accounts: Accounts::new(aws.dynamodb.clone(), resources.accounts_table),
+            credentials: Credentials::new(aws.dynamodb.clone(), resources.credentials_table),
             deliveries: Deliveries::new(
                 aws.dynamodb,
                 resources.deliveries_table,
@@ -151,17 +153,15 @@ impl Delivery {
                 recorded.await.map(drop)
             }
             Plan::Attempt(delivery, attempted) => {
-                let Attempted {
-                    event,
-                    endpoint,
-                    organization,
-                } = attempted;
-                let rendering = match rendering(event, endpoint, organization)? {
-                    Ok(rendering) => rendering,
+                let rendered = match rendering(attempted, &self.credentials).await? {
+                    Ok(rendered) => rendered,
                     Err(why) => return self.skip(delivery, &why, time.now()).await,
                 };
-                let now = time.now();
-                let answer = self.sender.attempt(endpoint, event, rendering, now).await;
+                let Attempted {
+                    event, endpoint, ..
+                } = attempted;
+                let sent = self.sender.attempt(endpoint, event, rendered, time.now());
+                let answer = sent.await;
                 let now = time.now();
                 match self.record(delivery, &answer, endpoint, now).await? {
                     Some(delivery) => {
@@ -192,10 +192,13 @@ impl Delivery {
             let key = delivery.key();
             info!(event.id = %key.event, event.r#type = %delivery.event_type, endpoint.id = %key.endpoint,
                 missing = why.missing().join(" "), "skipped: {why}");
-            let skipped = Count::Skipped;
-            self.accounts
-                .count(key.organization, key.endpoint, skipped, now)
-                .await?;
+            let counted = self
+                .accounts
+                .count(key.organization, key.endpoint, Count::Skipped, now);
+            // The row is what counts: nobody would count again when the message came back.
+            if let Err(error) = counted.await {
+                warn!(endpoint.id = %key.endpoint, error = %Chain(&error), "a skipped delivery is not counted");
+            }
         }
         Ok(())
     }

@@ -4,16 +4,18 @@
 //! options: `{"payload": {...}, "dialect": "…", "event": "…", "idempotency_key": "…"}`. The bytes of
 //! each event are kept as they stand in the batch.
 
+use std::collections::HashMap;
+
 use futures::stream::{self, StreamExt as _};
 use lambda_http::{Body, Request, Response};
-use payload::dialect::{ParseError, UnknownDialect};
+use payload::dialect::{ParseError, Parsed, UnknownDialect};
 use payload::fault::Faults;
 use reply::{Problem, header};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::handler::{Context, Ingest};
-use crate::submit::{Answer, Options, query_options, submit};
+use crate::submit::{Answer, Options, accept, check, query_options};
 
 const MAX_EVENTS: usize = 100;
 /// Events of one batch that are accepted at the same time.
@@ -39,6 +41,21 @@ struct WithOptions<'b> {
     idempotency_key: Option<String>,
 }
 
+impl WithOptions<'_> {
+    /// Its own options, and the defaults where it has none.
+    fn options(self, defaults: &Options) -> Result<Options, Problem> {
+        let dialect = self.dialect.map(|name| name.parse()).transpose();
+        let dialect = dialect.map_err(|error: UnknownDialect| {
+            Problem::new(422, "unknown_dialect", format!("`dialect` {error}"))
+        })?;
+        Ok(Options {
+            dialect: dialect.or(defaults.dialect),
+            event: self.event.or_else(|| defaults.event.clone()),
+            idempotency_key: self.idempotency_key,
+        })
+    }
+}
+
 #[derive(Serialize)]
 struct BatchAnswer {
     results: Vec<ItemAnswer>,
@@ -50,6 +67,21 @@ struct ItemAnswer {
     status: u16,
     #[serde(flatten)]
     outcome: Outcome,
+}
+
+impl ItemAnswer {
+    fn new(accepted: Result<Answer, Problem>) -> Self {
+        match accepted {
+            Ok(answer) => Self {
+                status: answer.status(),
+                outcome: Outcome::Accepted(answer),
+            },
+            Err(problem) => Self {
+                status: problem.status(),
+                outcome: Outcome::Refused(problem),
+            },
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -70,26 +102,73 @@ pub(crate) async fn each(
         return Err(Problem::invalid(Faults::one("Idempotency-Key", reason)));
     }
     let defaults = query_options(request)?;
-    let items = split(request.body().as_ref())?;
-    let submissions: Vec<_> = items
+    let items: Vec<Item<'_>> = split(request.body().as_ref())?
         .into_iter()
-        .map(|item| submit_item(ingest, item, &defaults, context))
+        .map(|item| read_item(item, &defaults, context))
         .collect();
-    let answers = stream::iter(submissions)
-        .buffered(CONCURRENCY)
-        .map(|result| match result {
-            Ok(answer) => ItemAnswer {
-                status: answer.status(),
-                outcome: Outcome::Accepted(answer),
-            },
-            Err(problem) => ItemAnswer {
-                status: problem.status(),
-                outcome: Outcome::Refused(problem),
-            },
-        })
-        .collect::<Vec<_>>()
+    let chains: Vec<_> = chains(&items)
+        .into_iter()
+        .map(|places| accept_in_order(ingest, &items, places, context))
+        .collect();
+    let mut answers = stream::iter(chains)
+        .buffer_unordered(CONCURRENCY)
+        .concat()
         .await;
-    Ok(reply::json(200, &BatchAnswer { results: answers }))
+    answers.sort_by_key(|(place, _)| *place);
+    let results = answers.into_iter().map(|(_, answer)| answer).collect();
+    Ok(reply::json(200, &BatchAnswer { results }))
+}
+
+/// An item that was read, or why not.
+struct Item<'b> {
+    body: &'b [u8],
+    idempotency_key: Option<String>,
+    parsed: Result<Parsed, Problem>,
+}
+
+impl Item<'_> {
+    fn credential(&self) -> Option<&str> {
+        let credential = self.parsed.as_ref().ok()?.facts.credential.as_ref();
+        credential?.id.as_deref()
+    }
+}
+
+/// The places of the items that must be accepted one after the other: a later event of a credential is
+/// completed by what an earlier one said.
+fn chains(items: &[Item<'_>]) -> Vec<Vec<usize>> {
+    let mut chains: Vec<Vec<usize>> = Vec::new();
+    let mut of_credential: HashMap<&str, usize> = HashMap::new();
+    for (place, item) in items.iter().enumerate() {
+        let chain = item.credential().map_or(chains.len(), |credential| {
+            *of_credential.entry(credential).or_insert(chains.len())
+        });
+        match chains.get_mut(chain) {
+            Some(chain) => chain.push(place),
+            None => chains.push(vec![place]),
+        }
+    }
+    chains
+}
+
+async fn accept_in_order(
+    ingest: &Ingest,
+    items: &[Item<'_>],
+    places: Vec<usize>,
+    context: &Context,
+) -> Vec<(usize, ItemAnswer)> {
+    let mut answers = Vec::with_capacity(places.len());
+    for place in places {
+        let item = &items[place];
+        let accepted = match &item.parsed {
+            Ok(parsed) => {
+                let key = item.idempotency_key.clone();
+                accept(ingest, item.body, parsed.clone(), key, context).await
+            }
+            Err(problem) => Err(problem.clone()),
+        };
+        answers.push((place, ItemAnswer::new(accepted)));
+    }
+    answers
 }
 
 /// The items of a batch as they stand in it.
@@ -115,31 +194,27 @@ fn split(body: &[u8]) -> Result<Vec<&RawValue>, Problem> {
     Ok(items)
 }
 
-async fn submit_item(
-    ingest: &Ingest,
-    item: &RawValue,
-    defaults: &Options,
-    context: &Context,
-) -> Result<Answer, Problem> {
-    let Ok(item_with_options) = serde_json::from_str::<WithOptions<'_>>(item.get()) else {
-        return submit(ingest, item.get().as_bytes(), defaults.clone(), context).await;
+fn read_item<'b>(item: &'b RawValue, defaults: &Options, context: &Context) -> Item<'b> {
+    let whole = item.get().as_bytes();
+    let (body, options) = match serde_json::from_str::<WithOptions<'b>>(item.get()) {
+        Ok(with_options) => (
+            with_options.payload.get().as_bytes(),
+            with_options.options(defaults),
+        ),
+        Err(_) => (whole, Ok(defaults.clone())),
     };
-    let WithOptions {
-        payload,
-        dialect,
-        event,
-        idempotency_key,
-    } = item_with_options;
-    let dialect = dialect.map(|name| name.parse()).transpose();
-    let dialect = dialect.map_err(|error: UnknownDialect| {
-        Problem::new(422, "unknown_dialect", format!("`dialect` {error}"))
-    })?;
-    let options = Options {
-        dialect: dialect.or(defaults.dialect),
-        event: event.or_else(|| defaults.event.clone()),
-        idempotency_key,
-    };
-    submit(ingest, payload.get().as_bytes(), options, context).await
+    match options {
+        Ok(options) => Item {
+            body,
+            parsed: check(body, &options, context),
+            idempotency_key: options.idempotency_key,
+        },
+        Err(problem) => Item {
+            body,
+            idempotency_key: None,
+            parsed: Err(problem),
+        },
+    }
 }
 
 #[cfg(test)]

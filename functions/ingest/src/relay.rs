@@ -11,7 +11,7 @@ use payload::fault::Faults;
 use payload::id::QuarantineId;
 use payload::signature::{ID_HEADER, Scheme, SignatureError, Signed, TIMESTAMP_HEADER};
 use payload::token::RelayToken;
-use reply::Problem;
+use reply::{Problem, check_size};
 use serde::Serialize;
 use state::{Relay, Unreadable};
 use tracing::warn;
@@ -46,7 +46,7 @@ pub(crate) async fn receive(
 ) -> Result<Response<Body>, Problem> {
     let relay = find(ingest, token, now).await?;
     let body = request.body().as_ref();
-    submit::check_size(body)?;
+    check_size(body)?;
     check_signature(&relay, request.headers(), body, now).map_err(|reason| {
         warn!(relay.id = %relay.id, dialect = %relay.dialect, %reason, "refused a signature");
         // One answer for every reason: whoever guesses learns nothing.

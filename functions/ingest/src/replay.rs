@@ -10,7 +10,7 @@
 //! and this time the row says so.
 
 use lambda_http::{Body, Request, Response};
-use reply::Problem;
+use reply::{Problem, check_size};
 
 use crate::handler::{Context, Ingest};
 use crate::submit::{self, Answer, Options};
@@ -37,7 +37,7 @@ pub(crate) async fn again(
     let (body, received_at) = if given.is_empty() {
         (webhook.body()?, webhook.id.created_at())
     } else {
-        submit::check_size(given)?;
+        check_size(given)?;
         (given.to_vec(), context.now)
     };
     let named = submit::query_options(request)?;

@@ -2,22 +2,19 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use lambda_http::{Body, Request, RequestExt, Response};
+use lambda_http::{Body, Request, Response};
 use payload::dialect::{self, Dialect, Hints, ParseError, Parsed, Recognised, Warning};
 use payload::event_type::EventType;
 use payload::fault::Faults;
 use payload::id::{EndpointId, EventId};
 use payload::idempotency::MAX_KEY_LENGTH;
 use payload::timestamp;
-use reply::{Problem, header};
+use reply::{Problem, check_size, header, named_dialect, named_event};
 use serde::Serialize;
 use state::{Acceptance, StoredEvent, Submission};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::handler::{Context, Ingest};
-
-/// Largest body of one event, bytes.
-const MAX_BODY: usize = 256 * 1024;
 
 /// What a sender said about a body outside of it.
 #[derive(Clone, Default)]
@@ -74,36 +71,23 @@ pub(crate) async fn one(
 ) -> Result<Response<Body>, Problem> {
     let mut options = query_options(request)?;
     options.idempotency_key = header(request, "idempotency-key")?.map(str::to_owned);
-    let answer = submit(ingest, request.body().as_ref(), options, context).await?;
+    let body = request.body().as_ref();
+    let parsed = check(body, &options, context)?;
+    let answer = accept(ingest, body, parsed, options.idempotency_key, context).await?;
     Ok(reply::json(answer.status(), &answer))
 }
 
 /// What the query says: `?dialect=` and `?event=`, the latter also as the header `X-Webhook-Event`.
 pub(crate) fn query_options(request: &Request) -> Result<Options, Problem> {
-    let query = request.query_string_parameters();
-    let dialect = query.first("dialect").map(str::parse).transpose();
-    let dialect = dialect.map_err(|error: dialect::UnknownDialect| {
-        Problem::new(422, "unknown_dialect", format!("?dialect= {error}"))
-    })?;
-    let event = match query.first("event") {
-        Some(event) => Some(event),
-        None => header(request, "x-webhook-event")?,
-    };
-    let event = event.map(str::to_owned);
     Ok(Options {
-        dialect,
-        event,
+        dialect: named_dialect(request)?,
+        event: named_event(request)?,
         idempotency_key: None,
     })
 }
 
-/// Reads and accepts one body.
-pub(crate) async fn submit(
-    ingest: &Ingest,
-    body: &[u8],
-    options: Options,
-    context: &Context,
-) -> Result<Answer, Problem> {
+/// Checks and reads a body that arrived now.
+pub(crate) fn check(body: &[u8], options: &Options, context: &Context) -> Result<Parsed, Problem> {
     check_size(body)?;
     if options
         .idempotency_key
@@ -113,17 +97,7 @@ pub(crate) async fn submit(
         let reason = format!("must have 1 to {MAX_KEY_LENGTH} characters");
         return Err(Problem::invalid(Faults::one("Idempotency-Key", reason)));
     }
-    let parsed = read(body, &options, context.now, context)?;
-    accept(ingest, body, parsed, options.idempotency_key, context).await
-}
-
-/// Refuses a body that is too large for an event.
-pub(crate) fn check_size(body: &[u8]) -> Result<(), Problem> {
-    if body.len() > MAX_BODY {
-        let message = "an event has at most 256 KiB";
-        return Err(Problem::new(413, "body_too_large", message));
-    }
-    Ok(())
+    Ok(read(body, options, context.now, context)?)
 }
 
 /// Reads a body that arrived then, for the organization of the request.
@@ -156,6 +130,9 @@ pub(crate) async fn accept(
     let organization = &context.account.organization;
     let recognised = parsed.recognised;
     let warnings = parsed.warnings.clone();
+    for Warning { pointer, message } in &warnings {
+        warn!(organization.id = %organization.id, pointer, "odd about the body: {message}");
+    }
     let endpoints = context.account.subscribers(parsed.event_type);
     let submission = Submission {
         organization,

@@ -144,6 +144,8 @@ impl Facts {
 pub struct Source {
     /// The dialect it arrived in.
     pub dialect: Dialect,
+    /// The dialect in which the credential was first named, where earlier events told of it.
+    pub origin: Option<Dialect>,
     /// The source's own name of the event.
     pub event: String,
     /// The source's title for that name (Toolzz `event.name`).
@@ -208,7 +210,7 @@ pub struct Credential {
     pub hash: Option<String>,
     pub supersedes: Option<String>,
     pub superseded_by: Option<String>,
-    /// Counts the events of one credential in the order they were accepted.
+    /// Reserved for the order of the events of one credential; null in this version.
     pub sequence: Option<u64>,
 }
 

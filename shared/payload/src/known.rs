@@ -2,7 +2,8 @@
 //!
 //! A later event of a credential often names little more than its id. What an earlier one said about
 //! the same credential is still true, and is marked: its path stands in
-//! [`crate::event::Facts::enriched`].
+//! [`crate::event::Facts::enriched`]. What was said of another badge, course or person than the event
+//! names is not.
 
 use std::fmt;
 
@@ -14,6 +15,26 @@ use crate::event::Facts;
 use crate::event_type::{EventType, Subject};
 use crate::idempotency::IdempotencyKey;
 
+/// Longest text that is remembered, bytes: what is known of a credential must fit into a row.
+const MAX_TEXT: usize = 2 * 1024;
+
+/// What can be remembered.
+trait Fact: Clone {
+    fn is_short(&self) -> bool;
+}
+
+impl Fact for String {
+    fn is_short(&self) -> bool {
+        self.len() <= MAX_TEXT
+    }
+}
+
+impl Fact for Timestamp {
+    fn is_short(&self) -> bool {
+        true
+    }
+}
+
 /// Makes [`Known`] out of the list of members that are remembered, each `name: type = part.member`.
 macro_rules! known {
     ($($name:ident: $type:ty = $part:ident.$member:ident,)*) => {
@@ -21,6 +42,9 @@ macro_rules! known {
         #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
         #[expect(missing_docs, reason = "each is the fact of this name in an event")]
         pub struct Known {
+            /// The dialect in which it was first said.
+            #[serde(skip_serializing_if = "Option::is_none", default)]
+            pub dialect: Option<Dialect>,
             $(
                 #[serde(skip_serializing_if = "Option::is_none", default)]
                 pub $name: Option<$type>,
@@ -29,22 +53,25 @@ macro_rules! known {
 
         impl Known {
             /// What an event says.
-            pub fn of(facts: &Facts) -> Self {
+            fn of(facts: &Facts) -> Self {
                 Self {
-                    $($name: facts.$part.as_ref().and_then(|part| part.$member.clone()),)*
+                    dialect: Some(facts.source.dialect),
+                    $($name: facts.$part.as_ref()
+                        .and_then(|part| part.$member.clone())
+                        .filter(Fact::is_short),)*
                 }
             }
 
-            /// What was known with what is said now; the latter wins.
-            #[must_use]
-            pub fn learn(self, said: &Self) -> Self {
+            /// These facts, and the others where these say nothing.
+            fn over(self, others: Self) -> Self {
                 Self {
-                    $($name: said.$name.clone().or(self.$name),)*
+                    dialect: others.dialect.or(self.dialect),
+                    $($name: self.$name.or(others.$name),)*
                 }
             }
 
             /// Fills in what the event leaves out, and says so in it.
-            pub fn enrich(&self, facts: &mut Facts) {
+            fn fill(&self, facts: &mut Facts) {
                 $(
                     let said = facts.$part.as_ref().and_then(|part| part.$member.as_ref());
                     if let (None, Some(known)) = (said, &self.$name) {
@@ -77,6 +104,58 @@ known! {
     issuer_id: String = issuer.id,
 }
 
+impl Known {
+    /// What was known with what is said now; the newer wins. An older event, that arrives late, fills
+    /// gaps only.
+    #[must_use]
+    pub fn learn(self, said: Self, is_newer: bool) -> Self {
+        if is_newer {
+            let before = self.of_the_same(&said);
+            said.over(before)
+        } else {
+            let late = said.of_the_same(&self);
+            self.over(late)
+        }
+    }
+
+    /// Fills in what the event leaves out, and says so in it. A renewed credential keeps nothing of the
+    /// dates and places of the old one.
+    pub fn enrich(&self, event_type: EventType, facts: &mut Facts) {
+        let mut known = self.clone().of_the_same(&Self::of(facts));
+        if event_type == EventType::CredentialRenewed {
+            known = Self {
+                issued_at: None,
+                expires_at: None,
+                url: None,
+                hash: None,
+                ..known
+            };
+        }
+        facts.source.origin = known.dialect.or(facts.source.origin);
+        known.fill(facts);
+    }
+
+    /// Without what is about another achievement, activity or person than `named`.
+    fn of_the_same(mut self, named: &Self) -> Self {
+        let differ = |mine: &Option<String>, theirs: &Option<String>| {
+            mine.is_some() && theirs.is_some() && mine != theirs
+        };
+        if differ(&self.achievement_id, &named.achievement_id) {
+            (self.achievement_id, self.achievement_name) = (None, None);
+        }
+        if differ(&self.activity_id, &named.activity_id) {
+            (self.activity_id, self.activity_name) = (None, None);
+        }
+        // A person is the same by id or by address.
+        if differ(&self.recipient_id, &named.recipient_id)
+            || differ(&self.recipient_email, &named.recipient_email)
+        {
+            (self.recipient_id, self.recipient_email, self.recipient_name) = (None, None, None);
+        }
+        self
+    }
+}
+
 /// People's data.
 impl fmt::Debug for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,24 +164,32 @@ impl fmt::Debug for Known {
 }
 
 /// What an event adds to what is known.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Said {
     /// The credential it is about.
     pub credential: Option<String>,
     /// What it says that stays true.
     pub known: Known,
+    /// When it happened.
+    pub timestamp: Timestamp,
     /// What its certificate has in common with another that the recipient asked for again.
     pub series: Option<String>,
 }
 
 impl Said {
-    /// What an event says, before anything is filled in.
-    pub fn of(event_type: EventType, facts: &Facts) -> Self {
+    /// What an event says, before anything is filled in. The event of its issue says when a credential
+    /// was issued, also where the body has no date for it.
+    pub fn of(event_type: EventType, timestamp: Timestamp, facts: &Facts) -> Self {
         let credential = facts.credential.as_ref();
         let credential = credential.filter(|_| event_type.subject() == Subject::Credential);
+        let mut known = Known::of(facts);
+        if event_type == EventType::CredentialIssued {
+            known.issued_at.get_or_insert(timestamp);
+        }
         Self {
             credential: credential.and_then(|it| it.id.clone()),
-            known: Known::of(facts),
+            known,
+            timestamp,
             series: series(event_type, facts),
         }
     }
@@ -122,36 +209,24 @@ fn series(event_type: EventType, facts: &Facts) -> Option<String> {
     Some(IdempotencyKey::Natural(Dialect::Toolzz, parts.into()).digest())
 }
 
-/// The identifiers under which something may be known that an event leaves out.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct Unknown<'e> {
-    /// The credential, of which earlier events told.
-    pub credential: Option<&'e str>,
-    /// The recipient, who has no e-mail address in the event.
-    pub recipient: Option<&'e str>,
-    /// The achievement, which has no name in the event.
-    pub achievement: Option<&'e str>,
+/// The credential that earlier events may have told of. Its issue is the first that is heard of it.
+pub fn known_credential(event_type: EventType, facts: &Facts) -> Option<&str> {
+    let follows =
+        event_type.subject() == Subject::Credential && event_type != EventType::CredentialIssued;
+    let credential = facts.credential.as_ref().filter(|_| follows);
+    credential.and_then(|it| it.id.as_deref())
 }
 
-impl<'e> Unknown<'e> {
-    /// What to look up for an event. The issue of a credential is the first that is heard of it.
-    pub fn of(event_type: EventType, facts: &'e Facts) -> Self {
-        let follows = event_type.subject() == Subject::Credential
-            && event_type != EventType::CredentialIssued;
-        let credential = facts.credential.as_ref().filter(|_| follows);
-        let recipient = facts.recipient.as_ref().filter(|it| it.email.is_none());
-        let achievement = facts.achievement.as_ref().filter(|it| it.name.is_none());
-        Self {
-            credential: credential.and_then(|it| it.id.as_deref()),
-            recipient: recipient.and_then(|it| it.id.as_deref()),
-            achievement: achievement.and_then(|it| it.id.as_deref()),
-        }
-    }
+/// The recipient of whom the event has no e-mail address.
+pub fn unknown_recipient(facts: &Facts) -> Option<&str> {
+    let recipient = facts.recipient.as_ref().filter(|it| it.email.is_none());
+    recipient.and_then(|it| it.id.as_deref())
+}
 
-    /// Whether there is nothing to look up.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
+/// The achievement of which the event has no name.
+pub fn unknown_achievement(facts: &Facts) -> Option<&str> {
+    let achievement = facts.achievement.as_ref().filter(|it| it.name.is_none());
+    achievement.and_then(|it| it.id.as_deref())
 }
 
 #[cfg(test)]
@@ -159,71 +234,128 @@ mod tests {
     use super::*;
     use crate::event::{Achievement, Activity, Credential, Issuer, Recipient, Source};
 
-    fn facts() -> Facts {
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn facts(dialect: Dialect) -> Facts {
         Facts::new(Source {
-            dialect: Dialect::Thatsme,
+            dialect,
+            origin: None,
             event: "certificate.expired".to_owned(),
             event_label: None,
             native_id: None,
             sent_at: None,
-            received_at: "2026-11-21T10:00:00Z".parse().unwrap(),
+            received_at: at("2026-11-21T10:00:00Z"),
             time_assumed: false,
             possible_repeat: false,
         })
     }
 
-    fn named(name: &str) -> Facts {
+    fn achievement(id: Option<&str>, name: Option<&str>) -> Facts {
         Facts {
             achievement: Some(Achievement {
-                name: Some(name.to_owned()),
-                ..Achievement::default()
+                id: id.map(str::to_owned),
+                name: name.map(str::to_owned),
+                rule: None,
             }),
-            ..facts()
+            ..facts(Dialect::Thatsme)
         }
+    }
+
+    fn name_of(facts: &Facts) -> Option<&str> {
+        facts.achievement.as_ref()?.name.as_deref()
     }
 
     #[test]
     fn what_an_event_leaves_out_is_filled_in_and_marked() {
-        let mut issued = named("English");
+        let mut issued = achievement(Some("b1"), Some("English"));
         issued.credential = Some(Credential {
             id: Some("inv_1".to_owned()),
-            issued_at: Some("2026-03-18T10:30:00Z".parse().unwrap()),
             ..Credential::default()
         });
-        let known = Known::of(&issued);
-        let mut expired = facts();
-        known.enrich(&mut expired);
+        let issued_at = at("2026-03-18T10:30:00Z");
+        let said = Said::of(EventType::CredentialIssued, issued_at, &issued);
+        assert_eq!(said.credential.as_deref(), Some("inv_1"));
+        let mut expired = facts(Dialect::Canonical);
+        said.known
+            .enrich(EventType::CredentialExpired, &mut expired);
         assert_eq!(
             expired.enriched,
-            ["credential.issued_at", "achievement.name"]
+            ["credential.issued_at", "achievement.id", "achievement.name"]
         );
-        assert!(expired.achievement == issued.achievement);
+        assert_eq!(name_of(&expired), Some("English"));
+        assert_eq!(expired.source.origin, Some(Dialect::Thatsme));
         let credential = expired.credential.unwrap();
         assert_eq!(credential.id, None, "an identity is never filled in");
-        assert_eq!(credential.issued_at, issued.credential.unwrap().issued_at);
+        assert_eq!(credential.issued_at, Some(issued_at));
     }
 
     #[test]
-    fn what_an_event_says_stays_as_it_is() {
-        let mut event = named("Portuguese");
-        Known::of(&named("English")).enrich(&mut event);
-        assert!(event == named("Portuguese"));
+    fn what_an_event_says_stays_and_what_is_of_another_thing_is_not_taken() {
+        let level_1 = Known::of(&achievement(Some("b1"), Some("Level 1")));
+        let mut same = achievement(Some("b1"), Some("Level One"));
+        level_1.enrich(EventType::CredentialExpired, &mut same);
+        assert_eq!(name_of(&same), Some("Level One"));
+        let mut other = achievement(Some("b2"), None);
+        level_1.enrich(EventType::CredentialRenewed, &mut other);
+        assert_eq!(name_of(&other), None);
+        assert!(other.enriched.is_empty());
+
+        let level_2 = Known::of(&achievement(Some("b2"), None));
+        let learned = level_1.learn(level_2, true);
+        assert_eq!(learned.achievement_id.as_deref(), Some("b2"));
+        assert_eq!(learned.achievement_name, None);
     }
 
     #[test]
-    fn the_last_word_counts_and_silence_forgets_nothing() {
-        let english = Known::of(&named("English"));
-        let learned = english.clone().learn(&Known::of(&named("Portuguese")));
+    fn a_renewal_inherits_no_dates() {
+        let mut issued = achievement(Some("b1"), Some("English"));
+        issued.credential = Some(Credential {
+            expires_at: Some(at("2027-01-01T00:00:00Z")),
+            url: Some("https://example.com/".to_owned()),
+            title: Some("English 1".to_owned()),
+            ..Credential::default()
+        });
+        let mut renewed = facts(Dialect::Canonical);
+        Known::of(&issued).enrich(EventType::CredentialRenewed, &mut renewed);
+        assert_eq!(
+            renewed.enriched,
+            ["credential.title", "achievement.id", "achievement.name"]
+        );
+    }
+
+    #[test]
+    fn the_newest_word_counts_however_late_an_older_one_comes() {
+        let name = |name| Known::of(&achievement(Some("b1"), name));
+        let learned = name(Some("English")).learn(name(Some("Portuguese")), true);
         assert_eq!(learned.achievement_name.as_deref(), Some("Portuguese"));
-        assert!(learned.clone().learn(&Known::default()) == learned);
+        assert!(learned.clone().learn(name(None), true) == learned);
+        assert!(learned.clone().learn(name(Some("English")), false) == learned);
+        let filled = name(None).learn(name(Some("English")), false);
+        assert_eq!(filled.achievement_name.as_deref(), Some("English"));
         assert_eq!(format!("{learned:?}"), "Known { .. }");
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_row_is_not_remembered() {
+        let long = "x".repeat(MAX_TEXT + 1);
+        assert_eq!(
+            Known::of(&achievement(None, Some(&long))).achievement_name,
+            None
+        );
+        let fits = &long[1..];
+        assert!(
+            Known::of(&achievement(None, Some(fits)))
+                .achievement_name
+                .is_some()
+        );
     }
 
     #[test]
     fn certificates_of_toolzz_for_one_user_and_course_are_one_series() {
         let series = |dialect, user: &str| {
-            let mut facts = facts();
-            facts.source.dialect = dialect;
+            let mut facts = facts(dialect);
             let id = |id: &str| Some(id.to_owned());
             facts.issuer = Some(Issuer { id: id("1") });
             facts.recipient = Some(Recipient {
@@ -234,7 +366,7 @@ mod tests {
                 id: id("3"),
                 ..Activity::default()
             });
-            Said::of(EventType::CredentialIssued, &facts).series
+            Said::of(EventType::CredentialIssued, Timestamp::UNIX_EPOCH, &facts).series
         };
         assert_eq!(series(Dialect::Toolzz, "2"), series(Dialect::Toolzz, "2"));
         assert_ne!(series(Dialect::Toolzz, "2"), series(Dialect::Toolzz, "4"));
@@ -242,26 +374,32 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_says_all_looks_nothing_up() {
-        let mut event = named("English");
+    fn only_what_an_event_does_not_say_is_looked_up() {
+        let mut event = achievement(Some("b1"), Some("English"));
         event.credential = Some(Credential {
             id: Some("inv_1".to_owned()),
             ..Credential::default()
         });
-        assert!(Unknown::of(EventType::CredentialIssued, &event).is_empty());
-        let unknown = Unknown::of(EventType::CredentialExpired, &event);
-        assert_eq!(unknown.credential, Some("inv_1"));
-        event.achievement = Some(Achievement {
-            id: Some("badge_1".to_owned()),
-            ..Achievement::default()
-        });
+        assert_eq!(known_credential(EventType::CredentialIssued, &event), None);
+        assert_eq!(
+            known_credential(EventType::RecipientRegistered, &event),
+            None
+        );
+        assert_eq!(
+            known_credential(EventType::CredentialExpired, &event),
+            Some("inv_1")
+        );
+        assert_eq!(unknown_achievement(&event), None);
+        assert_eq!(
+            unknown_achievement(&achievement(Some("b1"), None)),
+            Some("b1")
+        );
         event.recipient = Some(Recipient {
             id: Some("user_1".to_owned()),
             ..Recipient::default()
         });
-        let unknown = Unknown::of(EventType::CredentialIssued, &event);
-        assert_eq!(unknown.credential, None);
-        assert_eq!(unknown.recipient, Some("user_1"));
-        assert_eq!(unknown.achievement, Some("badge_1"));
+        assert_eq!(unknown_recipient(&event), Some("user_1"));
+        event.recipient.as_mut().unwrap().email = Some("a@example.com".to_owned());
+        assert_eq!(unknown_recipient(&event), None);
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
-use crate::convert::Surrogate;
+use crate::convert::Rendered;
 use crate::convert::surrogate::{Kind, Origin};
 use crate::dialect::Dialect;
 use crate::event_type::EventType;
@@ -24,7 +24,7 @@ pub const DIALECT_HEADER: &str = "x-dialect";
 /// The source's identifiers behind the surrogates in the body: a JSON object of JSON pointers,
 /// percent-encoded.
 pub const SOURCE_IDS_HEADER: &str = "x-source-ids";
-/// Receivers refuse heads of more than 8 KiB or so; the identifiers can be looked up as well.
+/// Receivers refuse heads of more than 8 KiB or so.
 const MAX_SOURCE_IDS: usize = 2 * 1024;
 
 /// What `CloudEvents` asks to be encoded in a header: space, quote, percent and what is no ASCII.
@@ -47,18 +47,10 @@ pub struct Webhook<'a> {
     pub endpoint: EndpointId,
     /// With what it is signed.
     pub secret: &'a Secret,
-    /// The dialect of the body.
-    pub dialect: Dialect,
-    /// That dialect's name for what happened.
-    pub name: &'a str,
-    /// Whether the body is in another dialect than the endpoint asked for.
-    pub is_substitute: bool,
-    /// The identifiers that were replaced in the body.
-    pub surrogates: &'a [Surrogate],
+    /// The body, and in which words it is.
+    pub rendered: &'a Rendered,
     /// Whether the endpoint wants the headers of `CloudEvents`.
     pub cloudevents: bool,
-    /// The body.
-    pub body: &'a [u8],
     /// When the attempt is made.
     pub at: Timestamp,
 }
@@ -118,13 +110,13 @@ impl Webhook<'_> {
             (TIMESTAMP_HEADER, self.at.as_second().to_string()),
             (ID_HEADER, id),
         ];
-        for (name, content) in own_headers(self.dialect) {
+        for (name, content) in own_headers(self.rendered.dialect) {
             if let Some(value) = self.value(*content) {
                 headers.push((name, value));
             }
         }
-        if self.is_substitute {
-            headers.push((DIALECT_HEADER, self.dialect.to_string()));
+        if self.rendered.is_substitute {
+            headers.push((DIALECT_HEADER, self.rendered.dialect.to_string()));
         }
         headers.extend(self.source_ids().map(|ids| (SOURCE_IDS_HEADER, ids)));
         if self.cloudevents {
@@ -134,13 +126,18 @@ impl Webhook<'_> {
     }
 
     fn sign(&self, scheme: &Scheme) -> String {
-        scheme.sign(self.secret, &self.event.to_string(), self.at, self.body)
+        scheme.sign(
+            self.secret,
+            &self.event.to_string(),
+            self.at,
+            &self.rendered.body,
+        )
     }
 
     fn value(&self, content: Content) -> Option<String> {
         Some(match content {
-            Content::Signature => self.sign(Scheme::of(self.dialect)?),
-            Content::Event => self.name.to_owned(),
+            Content::Signature => self.sign(Scheme::of(self.rendered.dialect)?),
+            Content::Event => self.rendered.event.to_owned(),
             Content::Delivery => {
                 let origin = Origin {
                     organization: self.organization,
@@ -155,16 +152,25 @@ impl Webhook<'_> {
         })
     }
 
-    /// Nothing where there is nothing to resolve.
+    /// Nothing where there is nothing to resolve. What does not fit is left out.
     fn source_ids(&self) -> Option<String> {
-        let originals: Map<String, Value> = self
-            .surrogates
-            .iter()
-            .filter_map(|it| Some((it.pointer.to_owned(), it.original.clone()?.into())))
-            .collect();
-        let json = Value::Object(originals).to_string();
-        let encoded = utf8_percent_encode(&json, NON_ALPHANUMERIC).to_string();
-        (json != "{}" && encoded.len() <= MAX_SOURCE_IDS).then_some(encoded)
+        let mut originals = Map::new();
+        let mut encoded = None;
+        for surrogate in &self.rendered.surrogates {
+            let original = surrogate.original.as_deref();
+            let Some(original) = original.filter(|original| !is_personal(original)) else {
+                continue;
+            };
+            originals.insert(surrogate.pointer.to_owned(), original.into());
+            let json = Value::Object(originals.clone()).to_string();
+            let with_it = utf8_percent_encode(&json, NON_ALPHANUMERIC).to_string();
+            if with_it.len() <= MAX_SOURCE_IDS {
+                encoded = Some(with_it);
+            } else {
+                originals.remove(surrogate.pointer);
+            }
+        }
+        encoded
     }
 
     fn cloudevents_headers(&self) -> Vec<(&'static str, String)> {
@@ -183,28 +189,54 @@ impl Webhook<'_> {
     }
 }
 
+/// Whether an identifier is an e-mail address or a tax id (CPF): proxies log headers.
+fn is_personal(id: &str) -> bool {
+    let digits = id.bytes().filter(u8::is_ascii_digit).count();
+    let has_form_of_cpf =
+        digits == 11 && id.bytes().all(|b| b.is_ascii_digit() || b"-.".contains(&b));
+    id.contains('@') || has_form_of_cpf
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::convert::Surrogate;
 
     const BODY: &[u8] =
         br#"{"event":"certificate.issued","created_at":"2026-03-18T10:30:00Z","data":{}}"#;
 
-    fn headers(change: impl FnOnce(&mut Webhook<'_>)) -> BTreeMap<&'static str, String> {
-        let secret = Secret::of_source("test_secret").unwrap();
-        let surrogates = [
-            Surrogate {
-                pointer: "/_id",
-                original: Some("inv 1".to_owned()),
-            },
-            Surrogate {
-                pointer: "/_userId",
-                original: None,
-            },
+    fn surrogate(pointer: &'static str, original: Option<&str>) -> Surrogate {
+        Surrogate {
+            pointer,
+            original: original.map(str::to_owned),
+        }
+    }
+
+    fn rendered(dialect: Dialect) -> Rendered {
+        let replaced = vec![
+            surrogate("/_id", Some("inv 1")),
+            surrogate("/_userId", None),
+            surrogate("/_ownerId", Some("ana@example.com")),
+            surrogate("/_badgeId", Some("123.456.789-09")),
         ];
-        let mut webhook = Webhook {
+        Rendered {
+            dialect,
+            event: "certificate.issued",
+            body: BODY.to_vec(),
+            is_substitute: false,
+            surrogates: match dialect {
+                Dialect::Beedeez => replaced,
+                _ => Vec::new(),
+            },
+            fallbacks: Vec::new(),
+        }
+    }
+
+    fn headers(rendered: &Rendered, cloudevents: bool) -> BTreeMap<&'static str, String> {
+        let secret = Secret::of_source("test_secret").unwrap();
+        let webhook = Webhook {
             organization: "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
             event: "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
             event_type: EventType::CredentialIssued,
@@ -212,18 +244,10 @@ mod tests {
             credential_id: Some("inv 1"),
             endpoint: "ep_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
             secret: &secret,
-            dialect: Dialect::Canonical,
-            name: "certificate.issued",
-            is_substitute: false,
-            surrogates: &[],
-            cloudevents: false,
-            body: BODY,
+            rendered,
+            cloudevents,
             at: Timestamp::from_second(1_711_234_567).unwrap(),
         };
-        change(&mut webhook);
-        if webhook.dialect == Dialect::Beedeez {
-            webhook.surrogates = &surrogates;
-        }
         let headers = webhook.headers();
         let count = headers.len();
         let headers: BTreeMap<_, _> = headers.into_iter().collect();
@@ -234,9 +258,12 @@ mod tests {
         headers
     }
 
+    fn of(dialect: Dialect) -> BTreeMap<&'static str, String> {
+        headers(&rendered(dialect), false)
+    }
+
     #[test]
     fn every_dialect_has_the_headers_of_its_system() {
-        let of = |dialect| headers(|webhook| webhook.dialect = dialect);
         let thatsme = of(Dialect::Thatsme);
         assert_eq!(
             thatsme["x-tm-signature"],
@@ -267,21 +294,27 @@ mod tests {
 
     #[test]
     fn the_identifiers_behind_surrogates_are_told_but_no_address_of_a_person() {
-        let beedeez = headers(|webhook| webhook.dialect = Dialect::Beedeez);
+        let beedeez = of(Dialect::Beedeez);
         let decoded = percent_encoding::percent_decode_str(&beedeez["x-source-ids"]);
         assert_eq!(decoded.decode_utf8().unwrap(), r#"{"/_id":"inv 1"}"#);
-        assert!(!headers(|_| ()).contains_key("x-source-ids"));
+        assert!(!of(Dialect::Canonical).contains_key("x-source-ids"));
+        let mut long = rendered(Dialect::Canonical);
+        let longest = "x".repeat(MAX_SOURCE_IDS);
+        long.surrogates = vec![surrogate("/a", Some(&longest)), surrogate("/b", Some("1"))];
+        let told = headers(&long, false);
+        assert_eq!(told["x-source-ids"], "%7B%22%2Fb%22%3A%221%22%7D");
     }
 
     #[test]
     fn cloudevents_and_a_substitute_are_said_when_they_are() {
-        let plain = headers(|_| ());
+        let plain = of(Dialect::Canonical);
         assert!(!plain.keys().any(|name| name.starts_with("ce-")));
         assert!(!plain.contains_key("x-dialect"));
-        let told = headers(|webhook| {
-            webhook.cloudevents = true;
-            webhook.is_substitute = true;
-        });
+        let substitute = Rendered {
+            is_substitute: true,
+            ..rendered(Dialect::Canonical)
+        };
+        let told = headers(&substitute, true);
         assert_eq!(told["x-dialect"], "canonical");
         assert_eq!(told["ce-specversion"], "1.0");
         assert_eq!(told["ce-id"], told["webhook-id"]);

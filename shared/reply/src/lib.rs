@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+mod native_event;
+
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Request, Response};
 use payload::dialect::{Dialect, ParseError, Recognised};
@@ -20,6 +22,8 @@ use tracing::error;
 /// Most faults that are told: a list of a hundred thousand wrong items has as many, and an answer of
 /// Lambda has at most 6 MB.
 const MAX_FAULTS: usize = 100;
+
+pub use native_event::{check_size, named_dialect, named_event};
 
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -75,7 +79,7 @@ impl Problem {
              with on_unmappable set to canonical or native the endpoint receives them in another form"
         );
         Self {
-            details: faults,
+            details: faults.first(MAX_FAULTS),
             dialect: Some(dialect),
             types,
             alternatives: &OnUnmappable::ALTERNATIVES,
@@ -165,6 +169,7 @@ impl From<ParseError> for Problem {
                 dialect,
                 recognised,
             } => Self {
+                details: Faults::one("?event", "required"),
                 dialect: Some(dialect),
                 recognised: Some(recognised),
                 ..Self::new(422, "event_type_required", message)

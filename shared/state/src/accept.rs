@@ -127,17 +127,27 @@ impl Events {
 
         let organization = submission.organization.id;
         let Parsed {
-            event_type, facts, ..
+            event_type,
+            timestamp,
+            facts,
+            ..
         } = &mut submission.parsed;
-        let said = Said::of(*event_type, facts);
-        let recalled = credentials.recall(organization, *event_type, facts, &said);
+        let said = Said::of(*event_type, *timestamp, facts);
+        let series = said.series.as_deref();
+        let recalled = credentials.complete(organization, *event_type, facts, series);
         let recalled = recalled.await?;
-        recalled.enrich(facts);
-        let ((receipt, written), ()) = try_join(
-            self.write(id, submission, now),
-            credentials.remember(organization, &said, recalled, now),
-        )
-        .await?;
+        let write = self.write(id, submission, now);
+        let remember = credentials.remember(organization, &said, recalled, now);
+        let (receipt, written) = if first.fingerprint == claim.fingerprint {
+            try_join(write, remember).await?.0
+        } else {
+            // The same event in other words. The first words count, unless they were never written.
+            let (receipt, written) = write.await?;
+            if written {
+                remember.await?;
+            }
+            (receipt, written)
+        };
         let wake_up = |endpoint| {
             let delivery = DeliveryKey {
                 organization,

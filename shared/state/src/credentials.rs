@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use payload::event::Facts;
 use payload::event_type::EventType;
 use payload::id::OrganizationId;
-use payload::known::{Known, Said, Unknown};
+use payload::known::{Known, Said, known_credential, unknown_achievement, unknown_recipient};
 use payload::timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ use crate::keyspace;
 use crate::rows::{Item, from_item, key, number, row_in_the_way, sort_key, to_item};
 
 /// How often a row is written again on top of what another event wrote in between.
-const MAX_TRIES: usize = 5;
+const MAX_TRIES: usize = 16;
 
 /// The table.
 #[derive(Debug, Clone)]
@@ -30,39 +30,31 @@ pub struct Credentials {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct CredentialRow {
     known: Known,
+    /// When the newest event happened that said it.
+    #[serde(serialize_with = "timestamp::serialize")]
+    said_at: Timestamp,
     #[serde(serialize_with = "timestamp::serialize")]
     updated_at: Timestamp,
     /// Counts the writes, so that two events do not undo each other.
     revision: u64,
 }
 
-/// The last certificate of a series.
+/// The last two certificates of a series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct SeriesRow {
     credential_id: String,
+    /// Still known when the event of the last one is begun again after a crash.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    previous: Option<String>,
     #[serde(serialize_with = "timestamp::serialize")]
     updated_at: Timestamp,
 }
 
-/// What was found about the things that an event is about.
+/// The rows that were found of what an event is about.
 #[derive(Debug, Default)]
 pub struct Recalled {
     credential: Option<CredentialRow>,
-    directory: Vec<Known>,
     series: Option<SeriesRow>,
-}
-
-impl Recalled {
-    /// Fills in what an event leaves out: first from earlier events, then from the directory.
-    pub fn enrich(&self, facts: &mut Facts) {
-        let of_credential = self.credential.as_ref().map(|row| &row.known);
-        for known in of_credential.into_iter().chain(&self.directory) {
-            known.enrich(facts);
-        }
-        let id = facts.credential.as_ref().and_then(|it| it.id.as_ref());
-        let last = self.series.as_ref().map(|row| &row.credential_id);
-        facts.source.possible_repeat = last.is_some_and(|last| id != Some(last));
-    }
 }
 
 impl Credentials {
@@ -71,42 +63,62 @@ impl Credentials {
         Self { client, table }
     }
 
-    /// What is known of the things that an event is about; without a request where it says all itself.
+    /// Fills in what an event leaves out: from the directory, which names things by their ids, then from
+    /// earlier events of the credential, then from the directory by the ids that those gave. Without a
+    /// request where the event says all itself.
     ///
     /// # Errors
     /// DynamoDB did not answer.
-    pub async fn recall(
+    pub async fn complete(
         &self,
         organization: OrganizationId,
         event_type: EventType,
-        facts: &Facts,
-        said: &Said,
+        facts: &mut Facts,
+        series: Option<&str>,
     ) -> Result<Recalled, StateError> {
-        let unknown = Unknown::of(event_type, facts);
-        let of_credential = unknown.credential.map(keyspace::credential);
-        let of_series = said.series.as_deref().map(keyspace::series);
-        let sort_keys = [
-            of_credential.clone(),
-            of_series.clone(),
-            unknown.recipient.map(keyspace::recipient),
-            unknown.achievement.map(keyspace::achievement),
-        ];
-        let keys = sort_keys.into_iter().flatten();
-        let keys = keys.map(|sk| (&self.table, key(keyspace::organization(organization), sk)));
-        let keys: Vec<(&String, Item)> = keys.collect();
+        let of_credential = known_credential(event_type, facts).map(keyspace::credential);
+        let of_series = series.map(keyspace::series);
+        let of_directory = directory_keys(facts);
+        let sort_keys = of_directory.iter().chain(&of_credential).chain(&of_series);
+        let found = self.read(organization, sort_keys.cloned()).await?;
         let mut recalled = Recalled::default();
-        let found = batch_get(&self.client, &keys, "read what is known of a credential").await?;
-        for (_, item) in found {
+        for item in found {
             let sort_key = sort_key(&item);
             if sort_key == of_credential.as_deref() {
                 recalled.credential = Some(from_item(item)?);
             } else if sort_key == of_series.as_deref() {
                 recalled.series = Some(from_item(item)?);
             } else {
-                recalled.directory.push(from_item::<Entry>(item)?.known);
+                let entry: Entry = from_item(item)?;
+                entry.known.enrich(event_type, facts);
             }
         }
+        if let Some(row) = &recalled.credential {
+            row.known.enrich(event_type, facts);
+        }
+        let more = directory_keys(facts).into_iter();
+        let more = more.filter(|sort_key| !of_directory.contains(sort_key));
+        for item in self.read(organization, more).await? {
+            let entry: Entry = from_item(item)?;
+            entry.known.enrich(event_type, facts);
+        }
+        let id = facts.credential.as_ref().and_then(|it| it.id.as_ref());
+        facts.source.possible_repeat = recalled.series.as_ref().is_some_and(|row| {
+            let other = [Some(&row.credential_id), row.previous.as_ref()];
+            other.into_iter().flatten().any(|other| Some(other) != id)
+        });
         Ok(recalled)
+    }
+
+    async fn read(
+        &self,
+        organization: OrganizationId,
+        sort_keys: impl Iterator<Item = String>,
+    ) -> Result<Vec<Item>, StateError> {
+        let keys = sort_keys.map(|sk| (&self.table, key(keyspace::organization(organization), sk)));
+        let keys: Vec<(&String, Item)> = keys.collect();
+        let found = batch_get(&self.client, &keys, "read what is known of a credential").await?;
+        Ok(found.into_iter().map(|(_, item)| item).collect())
     }
 
     /// Keeps what an event says about its credential, on top of what was recalled.
@@ -124,7 +136,8 @@ impl Credentials {
             return Ok(());
         };
         if let Some(series) = &said.series {
-            self.remember_series(organization, series, credential, now)
+            let place = (organization, series.as_str());
+            self.remember_series(place, credential, recalled.series, now)
                 .await?;
         }
         let key = key(
@@ -133,18 +146,11 @@ impl Credentials {
         );
         let mut read = recalled.credential;
         for _ in 0..MAX_TRIES {
-            let before = read.as_ref().map(|row| row.known.clone());
-            let known = before.clone().unwrap_or_default().learn(&said.known);
-            if before.as_ref() == Some(&known) {
+            let row = learn(read.as_ref(), said, now);
+            if read.is_some_and(|read| read.known == row.known) {
                 return Ok(());
             }
-            let revision = read.map_or(0, |row| row.revision);
-            let row = CredentialRow {
-                known,
-                updated_at: now,
-                revision: revision + 1,
-            };
-            match self.write(&row, &key, revision).await? {
+            match self.write(&row, &key).await? {
                 None => return Ok(()),
                 Some(current) => read = Some(current),
             }
@@ -155,13 +161,20 @@ impl Credentials {
     /// The last one wins: it only has to be known that there was another.
     async fn remember_series(
         &self,
-        organization: OrganizationId,
-        series: &str,
+        (organization, series): (OrganizationId, &str),
         credential: &str,
+        recalled: Option<SeriesRow>,
         now: Timestamp,
     ) -> Result<(), StateError> {
+        if recalled
+            .as_ref()
+            .is_some_and(|row| row.credential_id == credential)
+        {
+            return Ok(());
+        }
         let mut row = to_item(&SeriesRow {
             credential_id: credential.to_owned(),
+            previous: recalled.map(|row| row.credential_id),
             updated_at: now,
         })?;
         row.extend(key(
@@ -180,13 +193,12 @@ impl Credentials {
         Ok(())
     }
 
-    /// Writes a row in place of the one that was read (`revision` 0: there was none); the row that
-    /// stands there instead, when somebody else wrote in between.
+    /// Writes a row in place of the one that was read, if there was one; the row that stands there
+    /// instead, when somebody else wrote in between.
     async fn write(
         &self,
         row: &CredentialRow,
         key: &Item,
-        revision: u64,
     ) -> Result<Option<CredentialRow>, StateError> {
         let mut item = to_item(row)?;
         item.extend(key.clone());
@@ -196,13 +208,13 @@ impl Credentials {
             .table_name(&self.table)
             .set_item(Some(item))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let put = if revision == 0 {
+        let put = if row.revision == 1 {
             // FirstHeardOf. [another event of the credential writes] → this write: not over it.
             put.condition_expression("attribute_not_exists(pk)")
         } else {
             // UnchangedSinceRead. read (revision n) → [another event writes n + 1] → this write: only on n.
             put.condition_expression("revision = :read")
-                .expression_attribute_values(":read", number(&revision))
+                .expression_attribute_values(":read", number(&(row.revision - 1)))
         };
         match put.send().await {
             Ok(_) => Ok(None),
@@ -211,5 +223,24 @@ impl Credentials {
                 Ok(Some(from_item(current)?))
             }
         }
+    }
+}
+
+/// The lines of the directory that say more of what an event is about.
+fn directory_keys(facts: &Facts) -> Vec<String> {
+    let recipient = unknown_recipient(facts).map(keyspace::recipient);
+    let achievement = unknown_achievement(facts).map(keyspace::achievement);
+    recipient.into_iter().chain(achievement).collect()
+}
+
+/// The row after an event, on top of the one before.
+fn learn(before: Option<&CredentialRow>, said: &Said, now: Timestamp) -> CredentialRow {
+    let said_at = before.map_or(Timestamp::MIN, |row| row.said_at);
+    let known = before.map_or_else(Default::default, |row| row.known.clone());
+    CredentialRow {
+        known: known.learn(said.known.clone(), said.timestamp >= said_at),
+        said_at: said.timestamp.max(said_at),
+        updated_at: now,
+        revision: before.map_or(0, |row| row.revision) + 1,
     }
 }

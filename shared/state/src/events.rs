@@ -8,9 +8,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use payload::convert::Stored;
 use payload::dialect::{Dialect, Hints, parse};
 use payload::event::Event;
-use payload::event_type::{EventType, native_name};
+use payload::event_type::EventType;
 use payload::id::{EndpointId, EventId, OrganizationId};
 use tracing::error;
 
@@ -45,15 +46,14 @@ pub struct StoredEvent {
 }
 
 impl StoredEvent {
-    /// The body as it is stored for subscribers of `dialect`, and the dialect's name for the event:
-    /// the received bytes where that is its own dialect, the canonical form where that is asked for.
-    pub fn stored_in(&self, dialect: Dialect) -> Option<(&[u8], &'static str)> {
-        let body = match dialect {
-            _ if dialect == self.dialect => &self.body,
-            Dialect::Canonical => self.canonical(),
-            _ => return None,
-        };
-        Some((body, native_name(dialect, self.event_type)?))
+    /// The forms in which it is stored.
+    pub fn stored(&self) -> Stored<'_> {
+        Stored {
+            event_type: self.event_type,
+            dialect: self.dialect,
+            received: &self.body,
+            canonical: self.canonical(),
+        }
     }
 
     /// Whether it is still to be shown and delivered: the clock decides, not the deletion.

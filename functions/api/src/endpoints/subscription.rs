@@ -9,6 +9,8 @@ use state::Endpoint;
 /// The member under which a body names event types. `eventTypes` is Beedeez' writing.
 const MEMBERS: [&str; 2] = ["event_types", "eventTypes"];
 
+const MAX_PATTERNS: usize = 100;
+
 /// The event types as a body names them.
 pub(super) struct Named {
     member: &'static str,
@@ -62,8 +64,9 @@ fn dialect_of(patterns: &[String]) -> Dialect {
 
 fn subscribe(endpoint: &mut Endpoint, named: &Named, fields: &Fields<'_>) {
     let Named { member, patterns } = named;
-    if patterns.is_empty() {
-        fields.fault(member, "must name at least one event type, or *");
+    if patterns.is_empty() || patterns.len() > MAX_PATTERNS {
+        fields.fault(member, "must name 1 to 100 event types, or *");
+        return;
     }
     match Subscription::parse(endpoint.dialect, patterns) {
         Ok(subscription) => endpoint.event_types = subscription,

@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use uuid::Uuid;
-
-use crate::convert::surrogate::{Kind, Origin, is_object_id};
+use crate::convert::surrogate::{Kind, MAX_EXACT, Origin, is_object_id, is_uuid};
 use crate::convert::{Fallback, Retelling, Surrogate};
 use crate::dialect::Dialect;
 
@@ -128,7 +126,7 @@ impl<'e> Retelling<'e> {
         let Some(identity) = self.identity(pointer, path, identity) else {
             return String::new();
         };
-        if self.is_own() || Uuid::try_parse(&identity.id).is_ok() {
+        if self.is_of_the_dialect() || is_uuid(&identity.id) {
             return identity.id.into_owned();
         }
         let uuid = self.origin().uuid(identity.kind, &identity.id);
@@ -145,7 +143,7 @@ impl<'e> Retelling<'e> {
         let Some(identity) = self.identity(pointer, path, identity) else {
             return String::new();
         };
-        if self.is_own() || is_object_id(&identity.id) {
+        if self.is_of_the_dialect() || is_object_id(&identity.id) {
             return identity.id.into_owned();
         }
         let object_id = self.origin().object_id(identity.kind, &identity.id);
@@ -162,19 +160,33 @@ impl<'e> Retelling<'e> {
         let Some(identity) = self.identity(pointer, path, identity) else {
             return 0;
         };
-        // Only an integer that would be written the same: `042` is a text.
-        let integer = identity.id.parse().ok();
-        if let Some(integer) = integer.filter(|it: &u64| it.to_string() == identity.id) {
+        // Only an integer that would be written the same (`042` is a text) and that every JSON reader keeps.
+        let exact = if self.is_of_the_dialect() {
+            0..=u64::MAX
+        } else {
+            1..=MAX_EXACT
+        };
+        let integer = identity.id.parse().ok().filter(|it| exact.contains(it));
+        if let Some(integer) = integer.filter(|it| it.to_string() == identity.id) {
             return integer;
         }
         let integer = self.origin().integer(identity.kind, &identity.id);
         self.surrogate(pointer, path, identity, integer)
     }
 
+    /// Whether the identifiers are the target's own: they come back as they were.
+    fn is_of_the_dialect(&self) -> bool {
+        self.origin().dialect == self.target.vocabulary.dialect
+    }
+
     fn origin(&self) -> Origin {
         Origin {
             organization: self.event.data.organization_id,
-            dialect: self.facts().source.dialect,
+            dialect: self
+                .facts()
+                .source
+                .origin
+                .unwrap_or(self.facts().source.dialect),
         }
     }
 

@@ -14,9 +14,11 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::dialect::write;
+use crate::dialect::{Dialect, write};
 use crate::event::Event;
+use crate::event_type::{EventType, native_name};
 use crate::id::EndpointId;
+use crate::unmappable::OnUnmappable;
 use crate::vocabulary::Vocabulary;
 
 pub(crate) use identity::Identity;
@@ -45,20 +47,75 @@ impl Target<'_> {
 /// An event in the words of a dialect.
 #[derive(Clone, PartialEq)]
 pub struct Rendered {
-    /// JSON.
-    pub body: Vec<u8>,
+    /// The dialect.
+    pub dialect: Dialect,
     /// The dialect's name for the event.
     pub event: &'static str,
+    /// JSON.
+    pub body: Vec<u8>,
+    /// Whether another dialect was asked for, which cannot say the event.
+    pub is_substitute: bool,
     /// The identifiers that were replaced.
     pub surrogates: Vec<Surrogate>,
     /// The members that say the nearest thing known.
     pub fallbacks: Vec<Fallback>,
 }
 
+/// The two forms in which an event is stored.
+#[derive(Clone, Copy)]
+pub struct Stored<'a> {
+    /// What happened.
+    pub event_type: EventType,
+    /// The dialect it was received in.
+    pub dialect: Dialect,
+    /// The received bytes.
+    pub received: &'a [u8],
+    /// The canonical JSON.
+    pub canonical: &'a [u8],
+}
+
+impl Stored<'_> {
+    /// The event in `dialect`, if it is stored so: the received bytes where that is its own.
+    pub fn rendered_in(&self, dialect: Dialect) -> Option<Rendered> {
+        let body = match dialect {
+            _ if dialect == self.dialect => self.received,
+            Dialect::Canonical => self.canonical,
+            _ => return None,
+        };
+        Some(Rendered {
+            dialect,
+            event: native_name(dialect, self.event_type)?,
+            body: body.to_vec(),
+            is_substitute: false,
+            surrogates: Vec::new(),
+            fallbacks: Vec::new(),
+        })
+    }
+
+    /// What an endpoint gets that asked for a dialect which cannot say the event.
+    ///
+    /// # Errors
+    /// Nothing, for the reason `why`.
+    pub fn instead(&self, choice: OnUnmappable, why: Unmappable) -> Result<Rendered, Unmappable> {
+        let substitute = match choice {
+            OnUnmappable::Skip => None,
+            OnUnmappable::Canonical => self.rendered_in(Dialect::Canonical),
+            OnUnmappable::Native => self.rendered_in(self.dialect),
+        };
+        substitute
+            .map(|rendered| Rendered {
+                is_substitute: true,
+                ..rendered
+            })
+            .ok_or(why)
+    }
+}
+
 /// Without what it says: that is people's data.
 impl fmt::Debug for Rendered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rendered")
+            .field("dialect", &self.dialect)
             .field("event", &self.event)
             .field("bytes", &self.body.len())
             .field("fallbacks", &self.fallbacks)

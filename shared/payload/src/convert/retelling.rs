@@ -45,8 +45,10 @@ impl<'e> Retelling<'e> {
         self.missing.dedup();
         if self.missing.is_empty() {
             Ok(Rendered {
-                body,
+                dialect: self.target.vocabulary.dialect,
                 event: self.name,
+                body,
+                is_substitute: false,
                 surrogates: self.surrogates,
                 fallbacks: self.fallbacks,
             })

@@ -96,6 +96,14 @@ impl Origin {
     }
 }
 
+/// Largest integer that every JSON reader keeps exactly: 2^53 - 1.
+pub(super) const MAX_EXACT: u64 = (1 << 53) - 1;
+
+/// Whether a text is a UUID with its four hyphens, as everybody writes them.
+pub(super) fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && Uuid::try_parse(text).is_ok()
+}
+
 /// Whether a text has the form of an `ObjectId`.
 pub(super) fn is_object_id(text: &str) -> bool {
     text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit())

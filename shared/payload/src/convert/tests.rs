@@ -504,3 +504,79 @@ fn toolzz_gets_local_times_of_its_zone_and_only_from_who_knows_the_course() {
     assert_eq!(again.timestamp, event.timestamp);
     assert!(again.data.facts.activity == event.data.facts.activity);
 }
+
+#[test]
+fn what_cannot_be_said_is_sent_in_the_form_that_was_asked_for_instead() {
+    let stored = Stored {
+        event_type: EventType::CredentialRevoked,
+        dialect: Dialect::Certdirectory,
+        received: b"received",
+        canonical: b"canonical",
+    };
+    let own = stored.rendered_in(Dialect::Certdirectory).unwrap();
+    assert_eq!(own.body, b"received");
+    assert_eq!(own.event, "credential.revoked");
+    assert!(stored.rendered_in(Dialect::Thatsme).is_none());
+    let instead = |choice| stored.instead(choice, Unmappable::NoSuchType);
+    assert_eq!(instead(OnUnmappable::Skip), Err(Unmappable::NoSuchType));
+    for (choice, dialect, body) in [
+        (
+            OnUnmappable::Canonical,
+            Dialect::Canonical,
+            &b"canonical"[..],
+        ),
+        (OnUnmappable::Native, Dialect::Certdirectory, b"received"),
+    ] {
+        let rendered = instead(choice).unwrap();
+        assert!(rendered.is_substitute);
+        assert_eq!((rendered.dialect, &rendered.body[..]), (dialect, body));
+    }
+}
+
+#[test]
+fn identifiers_are_the_same_whoever_tells_of_the_credential() {
+    let (_, issued) = sample("thatsme.certificate.issued");
+    let mut revoked = read(
+        r#"{"type": "credential.revoked", "timestamp": "2026-04-01T00:00:00Z", "data":
+            {"credential": {"id": "inv_abc123"}, "achievement": {"id": "badge_def456"},
+            "recipient": {"email": "leonardo@email.com"}}}"#,
+        None,
+        None,
+    );
+    revoked.data.facts.source.origin = Some(Dialect::Thatsme);
+    let ids = |event: &Event| {
+        let rendered = render_as(event, Dialect::Certdirectory, |_| ()).unwrap();
+        let data = body(&rendered)["data"].clone();
+        (data["credentialUuid"].clone(), data["badgeId"].clone())
+    };
+    assert_eq!(ids(&revoked), ids(&issued));
+}
+
+#[test]
+fn an_integer_or_uuid_that_readers_would_change_is_replaced() {
+    let with_id = |id: &str| {
+        let body = json!({"type": "credential.issued", "timestamp": "2026-04-01T00:00:00Z", "data": {
+            "credential": {"id": id, "title": "T"}, "application": {"id": id}, "achievement": {"id": id},
+            "recipient": {"email": "a@example.com"}}});
+        read(&body.to_string(), None, None)
+    };
+    for (id, kept) in [
+        ("42", true),
+        ("9007199254740991", true),
+        ("9007199254740993", false),
+        ("0", false),
+        ("042", false),
+    ] {
+        let rendered = render_as(&with_id(id), Dialect::Vec, |_| ()).unwrap();
+        let written = body(&rendered)["application_id"].as_u64().unwrap();
+        assert_eq!(id == format!("{written}"), kept, "{id}");
+    }
+    for (id, kept) in [
+        ("7d9f2a34-6b1e-4c58-9a0d-3e5f7b8c9d01", true),
+        ("7d9f2a346b1e4c589a0d3e5f7b8c9d01", false),
+        ("{7d9f2a34-6b1e-4c58-9a0d-3e5f7b8c9d01}", false),
+    ] {
+        let rendered = render_as(&with_id(id), Dialect::Certdirectory, |_| ()).unwrap();
+        assert_eq!(body(&rendered)["data"]["badgeId"] == id, kept, "{id}");
+    }
+}

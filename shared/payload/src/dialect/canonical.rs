@@ -156,7 +156,8 @@ fn read_credential(part: &mut Fields<'_>) -> Credential {
         hash: part.text("hash"),
         supersedes: part.identifier("supersedes"),
         superseded_by: part.identifier("superseded_by"),
-        sequence: part.count("sequence"),
+        // Ours to give, not the sender's.
+        sequence: None,
     }
 }
 

@@ -225,6 +225,7 @@ pub(super) fn source(
 ) -> Source {
     Source {
         dialect,
+        origin: None,
         event,
         event_label: None,
         native_id: None,
