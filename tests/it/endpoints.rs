@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::receiver::Receiver;
-use crate::samples::{event_of, issued};
+use crate::samples::{self, issued};
 use crate::stack::{Stack, text};
 
 const URL: &str = "https://api.example.com/webhooks";
@@ -105,17 +105,17 @@ async fn wildcards_and_native_names_select_event_types() {
     let student = stack.create_organization().await;
     let native = json!({"dialect": "thatsme", "event_types": ["certificate.expired"]});
     let only = student.subscribe_with(&receiver.url, native).await;
-    student
-        .api
-        .post_text("events", &issued("a"))
-        .await
-        .expect(202);
-    let accepted = student
-        .api
-        .post_text("events", &event_of("credential.expired", "a"))
-        .await;
-    assert_eq!(accepted.expect(202)["endpoints"], json!([only.id]));
-    receiver.requests(1).await;
+    let accepted = async |name: &str| {
+        let event = samples::named(&format!("thatsme.{name}")).body;
+        student.api.post_text("events", &event).await.expect(202)
+    };
+    let issue = accepted("certificate.issued").await;
+    assert_eq!(issue["endpoints"], json!([]));
+    let expiry = accepted("certificate.expired").await;
+    assert_eq!(expiry["endpoints"], json!([only.id]));
+    let received = receiver.requests(1).await;
+    assert_eq!(received[0].id(), expiry["id"]);
+    assert_eq!(received[0].header("x-tm-event"), "certificate.expired");
 }
 
 #[tokio::test]

@@ -1,14 +1,17 @@
 //! System tests: the whole product as its users meet it, over HTTP, against a running `local`.
 //!
 //! Every test starts a stack of its own and makes its own organizations, so the order of tests and
-//! what others leave behind never matter. `stack`, `caller`, `receiver`, `samples`, `source` and
-//! `workspace` are what the tests are written with; each other module holds the tests of one concern.
+//! what others leave behind never matter. `stack`, `caller`, `receiver`, `native`, `samples`,
+//! `matrix`, `source` and `workspace` are what the tests are written with; each other module holds the
+//! tests of one concern.
 #![allow(
     clippy::unwrap_used,
     reason = "in a test, what is not there is a failure"
 )]
 
 mod caller;
+mod matrix;
+mod native;
 mod receiver;
 mod samples;
 mod source;
@@ -17,11 +20,18 @@ mod workspace;
 
 mod architecture;
 mod batch;
+mod completion;
+mod convert;
 mod crash;
 mod dead_letter;
 mod delivery;
+mod dialects;
+mod directory;
+mod dry_run;
 mod endpoint_options;
 mod endpoints;
+mod enrichment;
+mod event_types;
 mod fidelity;
 mod ingest;
 mod invoke;
@@ -32,4 +42,7 @@ mod quarantine;
 mod refusals;
 mod relay;
 mod retries;
+mod surrogates;
 mod template;
+mod time_zones;
+mod unmappable;

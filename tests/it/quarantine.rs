@@ -65,8 +65,13 @@ async fn what_cannot_be_read_is_answered_202_kept_as_it_came_and_listed() {
             "validation_error",
             &["/data/recipient_email"],
         ),
-        (&beedeez, nameless.as_bytes(), "event_type_required", &[]),
-        (&beedeez, b"{}", "event_type_required", &[]),
+        (
+            &beedeez,
+            nameless.as_bytes(),
+            "event_type_required",
+            &["?event"],
+        ),
+        (&beedeez, b"{}", "event_type_required", &["?event"]),
     ];
     let mut sent = Vec::new();
     for (source, body, error, pointers) in bodies {

@@ -18,6 +18,14 @@ impl Sample {
     pub(crate) fn dialect(&self) -> &str {
         self.name.split('.').next().unwrap_or_default()
     }
+
+    /// Where it is tried for `target`, which is `to=…` or `endpoint=…`.
+    pub(crate) fn dry_run(&self, target: &str) -> String {
+        match self.path.split_once('?') {
+            Some((_, query)) => format!("convert?{target}&{query}"),
+            None => format!("convert?{target}"),
+        }
+    }
 }
 
 /// Every sample of a single event.

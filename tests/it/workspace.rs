@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Folders that hold nothing of the project's own.
+/// What holds nothing of the project's own.
 const FOREIGN: [&str; 4] = [".git", ".local", ".venv", "target"];
 
 /// The workspace's folder.
@@ -43,11 +43,15 @@ pub(crate) fn files(path: &str) -> Vec<String> {
         for entry in entries {
             let entry = entry.expect("a readable folder");
             let path = entry.path();
-            if !path.is_dir() {
+            // In a working tree beside the repository, `.git` is a file.
+            if FOREIGN.contains(&&*entry.file_name().to_string_lossy()) {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            } else {
                 let within = path.strip_prefix(root()).expect("a file of the workspace");
                 found.push(within.to_string_lossy().into_owned());
-            } else if !FOREIGN.contains(&&*entry.file_name().to_string_lossy()) {
-                folders.push(path);
             }
         }
     }

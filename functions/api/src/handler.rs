@@ -97,6 +97,7 @@ impl Api {
         match (path.as_slice(), request.method().as_str()) {
             (["event-types"], "GET") => return Ok(event_types::list()),
             (["event-types", name], "GET") => return event_types::get(name),
+            (["event-types"] | ["event-types", _], _) => return Err(method_not_allowed()),
             _ => {}
         }
         let caller = self
@@ -157,12 +158,11 @@ impl Api {
             (["quarantine", id], "DELETE") => quarantine::delete(self, &call, id).await,
             (
                 [
-                    "organizations" | "endpoints" | "events" | "deliveries" | "event-types"
-                    | "convert" | "relays" | "quarantine",
+                    "organizations" | "endpoints" | "events" | "deliveries" | "convert" | "relays"
+                    | "quarantine",
                 ]
                 | [
-                    "organizations" | "endpoints" | "events" | "event-types" | "relays"
-                    | "quarantine",
+                    "organizations" | "endpoints" | "events" | "relays" | "quarantine",
                     _,
                 ]
                 | ["endpoints", _, "stats"]

@@ -53,7 +53,7 @@ macro_rules! known {
 
         impl Known {
             /// What an event says.
-            fn of(facts: &Facts) -> Self {
+            pub fn of(facts: &Facts) -> Self {
                 Self {
                     dialect: Some(facts.source.dialect),
                     $($name: facts.$part.as_ref()

@@ -13,7 +13,7 @@ use payload::dialect::{Dialect, Parsed};
 use payload::event_type::EventType;
 use payload::id::{EndpointId, EventId, OrganizationId};
 use payload::idempotency::{IdempotencyKey, fingerprint};
-use payload::known::Said;
+use payload::known::{Known, Said};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -230,7 +230,9 @@ impl Events {
             .and_then(|credential| credential.id.clone());
         let (event_type, timestamp) = (parsed.event_type, parsed.timestamp);
         let native_event = parsed.facts.source.event.clone();
-        let is_as_received = dialect == Dialect::Canonical && parsed.facts.enriched.is_empty();
+        let is_enriched = !parsed.facts.enriched.is_empty();
+        let known = is_enriched.then(|| Known::of(&parsed.facts));
+        let is_as_received = dialect == Dialect::Canonical && !is_enriched;
         let canonical = if is_as_received {
             Vec::new()
         } else {
@@ -255,6 +257,7 @@ impl Events {
             derive: (!fits).then(|| Derive {
                 event: native_event,
                 time_zone: organization.time_zone.clone(),
+                known,
             }),
             ttl: (now + retention).as_second(),
         };

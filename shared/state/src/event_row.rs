@@ -6,6 +6,7 @@ use payload::dialect::{self, Dialect, Hints, Parsed};
 use payload::event::{Event, EventData};
 use payload::event_type::EventType;
 use payload::id::{EndpointId, EventId, OrganizationId};
+use payload::known::Known;
 use payload::timestamp;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -45,6 +46,9 @@ pub(crate) struct EventRow {
 pub(crate) struct Derive {
     pub(crate) event: String,
     pub(crate) time_zone: String,
+    /// What was filled in.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) known: Option<Known>,
 }
 
 /// A parsed body as the event it became.
@@ -81,7 +85,10 @@ fn derive(
         received_at: row.sk.created_at(),
     };
     let parsed = dialect::parse(body, hints);
-    let parsed = parsed.map_err(StateError::while_doing("convert a stored event"))?;
+    let mut parsed = parsed.map_err(StateError::while_doing("convert a stored event"))?;
+    if let Some(known) = &derive.known {
+        known.enrich(row.event_type, &mut parsed.facts);
+    }
     Ok(canonical_form(row.sk, organization, parsed))
 }
 
