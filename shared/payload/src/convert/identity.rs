@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::convert::surrogate::{Kind, MAX_EXACT, Origin, is_object_id, is_uuid};
-use crate::convert::{Fallback, Retelling, Surrogate};
+use crate::convert::{Fallback, Retelling, Surrogate, said};
 use crate::dialect::Dialect;
 
 /// An identifier that the source gave, and of what.
@@ -44,7 +44,7 @@ impl<'e> Retelling<'e> {
     pub(crate) fn achievement_identity(&self) -> Option<Identity<'e>> {
         let achievement = self.achievement().and_then(|it| it.id.as_deref());
         let activity = self.activity().and_then(|it| it.id.as_deref());
-        let title = self.credential().and_then(|it| it.title.as_deref());
+        let title = said(self.credential().and_then(|it| it.title.as_deref()));
         achievement
             .map(|id| Identity::new(Kind::Achievement, id))
             .or_else(|| {
@@ -60,7 +60,7 @@ impl<'e> Retelling<'e> {
     pub(crate) fn activity_identity(&self) -> Option<Identity<'e>> {
         let activity = self.activity().and_then(|it| it.id.as_deref());
         let achievement = self.achievement().and_then(|it| it.id.as_deref());
-        let title = self.credential().and_then(|it| it.title.as_deref());
+        let title = said(self.credential().and_then(|it| it.title.as_deref()));
         activity
             .map(|id| Identity::new(Kind::Activity, id))
             .or_else(|| {
@@ -91,7 +91,7 @@ impl<'e> Retelling<'e> {
     pub(crate) fn recipient_identity(&self) -> Option<Identity<'e>> {
         let recipient = self.recipient()?;
         let id = recipient.id.as_deref();
-        let email = recipient.email.as_deref();
+        let email = said(recipient.email.as_deref());
         id.map(|id| Identity::new(Kind::Recipient, id))
             .or_else(|| email.map(|email| Identity::new(Kind::Email, email)))
     }

@@ -22,7 +22,7 @@ use crate::unmappable::OnUnmappable;
 use crate::vocabulary::Vocabulary;
 
 pub(crate) use identity::Identity;
-pub(crate) use retelling::Retelling;
+pub(crate) use retelling::{Retelling, said};
 
 /// In whose words, and for whom.
 #[derive(Debug, Clone, Copy)]

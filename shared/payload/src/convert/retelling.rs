@@ -6,6 +6,11 @@ use crate::convert::{Fallback, Rendered, Surrogate, Target, Unmappable};
 use crate::event::{Achievement, Activity, Credential, Event, Facts, Recipient};
 use crate::event_type::EventType;
 
+/// A text, unless it is blank: readers of the dialects take that for nothing said.
+pub(crate) fn said(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.trim().is_empty())
+}
+
 /// An event being told in the words of a dialect.
 ///
 /// A getter that does not find its fact notes that and gives an empty value, so that a writer can go on
@@ -95,6 +100,11 @@ impl<'e> Retelling<'e> {
         })
     }
 
+    /// The text at a canonical path. One that is blank says nothing.
+    pub(crate) fn need_text(&mut self, path: &'static str, text: Option<&'e str>) -> &'e str {
+        self.need(path, said(text))
+    }
+
     /// The fact at a canonical path, which a source that speaks the dialect itself may have left out.
     pub(crate) fn need_of_others<T: Default>(
         &mut self,
@@ -151,7 +161,8 @@ impl<'e> Retelling<'e> {
         let title = self.credential().and_then(|it| it.title.as_deref());
         let name = self.achievement().and_then(|it| it.name.as_deref());
         let activity = self.activity().and_then(|it| it.name.as_deref());
-        let name = self.nearest(pointer, name.or(title), [("activity.name", activity)]);
+        let name = said(name).or(said(title));
+        let name = self.nearest(pointer, name, [("activity.name", said(activity))]);
         self.need("achievement.name", name)
     }
 
@@ -160,8 +171,11 @@ impl<'e> Retelling<'e> {
         let title = self.credential().and_then(|it| it.title.as_deref());
         let name = self.achievement().and_then(|it| it.name.as_deref());
         let activity = self.activity().and_then(|it| it.name.as_deref());
-        let nearest = [("achievement.name", name), ("activity.name", activity)];
-        let title = self.nearest(pointer, title, nearest);
+        let nearest = [
+            ("achievement.name", said(name)),
+            ("activity.name", said(activity)),
+        ];
+        let title = self.nearest(pointer, said(title), nearest);
         self.need("credential.title", title)
     }
 }

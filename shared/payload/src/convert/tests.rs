@@ -579,4 +579,79 @@ fn an_integer_or_uuid_that_readers_would_change_is_replaced() {
         let rendered = render_as(&with_id(id), Dialect::Certdirectory, |_| ()).unwrap();
         assert_eq!(body(&rendered)["data"]["badgeId"] == id, kept, "{id}");
     }
+fn a_text_that_is_blank_says_nothing() {
+    let (_, mut event) = sample("thatsme.certificate.accepted");
+    event.data.facts.recipient.as_mut().unwrap().name = Some(" ".to_owned());
+    event.data.facts.activity.as_mut().unwrap().name = Some(String::new());
+    assert_eq!(
+        cell(&event, Dialect::Thatsme),
+        missing(["activity.name", "recipient.name"])
+    );
+    event.data.facts.recipient.as_mut().unwrap().email = Some(String::new());
+    assert_eq!(
+        cell(&event, Dialect::Certdirectory),
+        missing(["recipient.email"])
+    );
+    // What is next in the order of the names is taken instead.
+    let (_, mut event) = sample("toolzz.activities.certificate.issued");
+    event.data.facts.achievement = Some(Achievement {
+        name: Some(" ".to_owned()),
+        ..Achievement::default()
+    });
+    let rendered = render_as(&event, Dialect::Vec, |_| ()).unwrap();
+    assert_eq!(body(&rendered)["certificate_title"], "Course Name");
+}
+
+#[test]
+fn a_value_that_a_dialect_does_not_have_is_not_said_in_it() {
+    let (_, mut created) = sample("vec.certificate_application.created");
+    let application = created.data.facts.application.as_mut().unwrap();
+    application.source = Some("import".to_owned());
+    application.trigger = Some("import".to_owned());
+    assert_eq!(
+        cell(&created, Dialect::Vec),
+        missing(["application.source", "application.trigger"])
+    );
+    let (_, mut approved) = sample("vec.certificate_application.approved");
+    approved.data.facts.application.as_mut().unwrap().source = Some("import".to_owned());
+    let rendered = render_as(&approved, Dialect::Vec, |_| ()).unwrap();
+    assert_eq!(body(&rendered)["source"], "vault");
+
+    let (_, mut issued) = sample("toolzz.activities.certificate.issued");
+    let workload = Some("h".repeat(513));
+    issued.data.facts.activity.as_mut().unwrap().workload = workload;
+    assert_eq!(
+        cell(&issued, Dialect::Toolzz),
+        missing(["activity.workload"])
+    );
+}
+
+/// `read` compares what is stored with what is read back.
+#[test]
+fn every_number_is_stored_as_it_was_read() {
+    let numbers: Vec<f64> = (1..600)
+        .map(|n| 10f64.powi(n - 300) / f64::from(n))
+        .collect();
+    let canonical = json!({
+        "type": "credential.issued", "timestamp": "2026-05-04T14:00:00Z",
+        "data": {"credential": {"id": "c1"}}, "numbers": numbers,
+    });
+    let event = read(&canonical.to_string(), None, None);
+    assert_eq!(event.data.facts.ext["numbers"], json!(numbers));
+}
+
+#[test]
+fn what_is_accepted_at_the_greatest_depth_can_be_read_in_canonical_form() {
+    let (text, name) = sample_text("beedeez.certificate_completed");
+    let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let start = text.trim().strip_prefix('{').unwrap();
+    let event = read(
+        &format!(r#"{{"x": {}, {start}"#, nested(99)),
+        None,
+        name.as_deref(),
+    );
+    let rendered = render_as(&event, Dialect::Canonical, |_| ()).unwrap();
+    let canonical = std::str::from_utf8(&rendered.body).unwrap();
+    let again = read(canonical, None, None);
+    assert_eq!(again.data.facts.ext["x"], event.data.facts.ext["x"]);
 }

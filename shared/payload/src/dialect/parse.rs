@@ -76,7 +76,7 @@ impl fmt::Debug for Parsed {
 /// Why a body cannot be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// Not UTF-8, not JSON, or nested deeper than 128.
+    /// Not UTF-8, not JSON, or nested deeper than any JSON is read.
     #[error("the body is not valid JSON")]
     Unreadable {
         /// 1-based, as parsers count.
@@ -109,6 +109,10 @@ pub enum ParseError {
         faults: Faults,
     },
 }
+
+/// Most objects and lists within each other that are kept without being read. JSON is read to a depth of
+/// 127, and in canonical form they stand two or three steps down.
+const MAX_DEPTH: usize = 100;
 
 /// Where the native event name stands that does not stand in the body: no JSON pointer reaches it.
 const EVENT_HINT: &str = "?event";
@@ -172,6 +176,15 @@ fn parse_members(members: Map<String, Value>, hints: Hints<'_>) -> Result<Parsed
         facts,
         warnings,
     } = draft.ok_or_else(|| invalid(Faults::one("", unknown_event(dialect))))?;
+    let rule = facts.achievement.as_ref().and_then(|it| it.rule.as_ref());
+    let mut kept = facts
+        .ext
+        .values()
+        .chain(rule.into_iter().flat_map(Map::values));
+    if kept.any(|value| is_deeper_than(MAX_DEPTH - 1, value)) {
+        let reason = format!("unknown members must not be nested deeper than {MAX_DEPTH}");
+        return Err(invalid(Faults::one("", reason)));
+    }
     Ok(Parsed {
         event_type,
         timestamp,
@@ -180,6 +193,17 @@ fn parse_members(members: Map<String, Value>, hints: Hints<'_>) -> Result<Parsed
         facts,
         warnings,
     })
+}
+
+fn is_deeper_than(depth: usize, value: &Value) -> bool {
+    match (value, depth.checked_sub(1)) {
+        (Value::Array(_) | Value::Object(_), None) => true,
+        (Value::Array(items), Some(depth)) => items.iter().any(|it| is_deeper_than(depth, it)),
+        (Value::Object(members), Some(depth)) => {
+            members.values().any(|it| is_deeper_than(depth, it))
+        }
+        _ => false,
+    }
 }
 
 /// What a dialect's reader makes of a body, valid if it noted no fault.

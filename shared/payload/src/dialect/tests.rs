@@ -693,3 +693,39 @@ proptest! {
         }
     }
 }
+
+/// A sample with this value at `pointer`.
+fn replaced(name: &str, pointer: &str, value: Value) -> Result<Parsed, ParseError> {
+    let (mut body, event) = sample(name);
+    *body.pointer_mut(pointer).unwrap() = value;
+    read(&body, None, event.as_deref())
+}
+
+#[test]
+fn what_is_kept_is_not_nested_too_deeply() {
+    let nest = |depth| (0..depth).fold(json!(1), |inner, _| json!({"x": inner}));
+    for (name, pointer) in [
+        ("beedeez.certificate_completed", "/ruleData"),
+        ("vec.certificate_application.approved", "/webhook_id"),
+    ] {
+        // What is read into the rule is its members.
+        let deepest = if pointer == "/ruleData" { 100 } else { 99 };
+        assert!(replaced(name, pointer, nest(deepest)).is_ok(), "{pointer}");
+        let deep = replaced(name, pointer, nest(deepest + 1));
+        let Err(ParseError::Invalid { faults, .. }) = deep else {
+            panic!("{pointer} is taken");
+        };
+        let places: Vec<&str> = faults.iter().map(|(place, _)| place).collect();
+        assert_eq!(places, [""]);
+    }
+}
+
+#[test]
+fn the_identifiers_that_make_a_credential_of_toolzz_are_short_enough_together() {
+    let name = "toolzz.activities.certificate.issued";
+    let course = |length| json!("c".repeat(length));
+    assert!(replaced(name, "/data/course/id", course(400)).is_ok());
+    let found = faults(name, |body| body["data"]["course"]["id"] = course(500));
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].0, "/data/course/id");
+}

@@ -131,7 +131,7 @@ fn credential<'e>(event: &mut Retelling<'e>) -> CredentialData<'e> {
         credential_id: event.need("credential.id", short_id),
         credential_uuid: event.uuid("/data/credentialUuid", "credential.id", credential_identity),
         badge_id: event.uuid("/data/badgeId", "achievement.id", achievement_identity),
-        recipient_email: event.need("recipient.email", email),
+        recipient_email: event.need_text("recipient.email", email),
         recipient_name: event.recipient().and_then(|it| it.name.as_deref()),
         badge_name: event.achievement().and_then(|it| it.name.as_deref()),
         issuance_date: known.and_then(|it| it.issued_at).map(Milliseconds),

@@ -1,6 +1,6 @@
 //! Writing a body of the dialect.
 
-use crate::convert::Retelling;
+use crate::convert::{Retelling, said};
 use crate::dialect::{json, schema_of};
 use crate::event_type::EventType;
 use crate::timestamp::Seconds;
@@ -135,8 +135,8 @@ fn issued<'e>(event: &mut Retelling<'e>) -> Issued<'e> {
 fn accepted<'e>(event: &mut Retelling<'e>) -> Accepted<'e> {
     let accepted_at = event.credential().and_then(|it| it.accepted_at);
     let issued = issued(event);
-    event.need_of_others("credential.url", issued.certificate_url);
-    event.need_of_others("credential.hash", issued.certificate_hash);
+    event.need_of_others("credential.url", said(issued.certificate_url));
+    event.need_of_others("credential.hash", said(issued.certificate_hash));
     Accepted {
         issued,
         accepted_at: Seconds(accepted_at.unwrap_or(event.event.timestamp)),
@@ -172,7 +172,7 @@ fn registered<'e>(event: &mut Retelling<'e>) -> Registered<'e> {
     Registered {
         recipient_email: recipient_email(event),
         recipient_name: recipient_name(event),
-        profile_url: event.need("recipient.profile_url", profile_url),
+        profile_url: event.need_text("recipient.profile_url", profile_url),
         registered_at: Seconds(registered_at.unwrap_or(event.event.timestamp)),
         pending_certificates_resolved: event.need("recipient.pending_resolved", resolved),
     }
@@ -195,15 +195,15 @@ fn badge_id(event: &mut Retelling<'_>) -> String {
 
 fn event_name<'e>(event: &mut Retelling<'e>) -> &'e str {
     let name = event.activity().and_then(|it| it.name.as_deref());
-    event.need("activity.name", name)
+    event.need_text("activity.name", name)
 }
 
 fn recipient_email<'e>(event: &mut Retelling<'e>) -> &'e str {
     let email = event.recipient().and_then(|it| it.email.as_deref());
-    event.need("recipient.email", email)
+    event.need_text("recipient.email", email)
 }
 
 fn recipient_name<'e>(event: &mut Retelling<'e>) -> &'e str {
     let name = event.recipient().and_then(|it| it.name.as_deref());
-    event.need("recipient.name", name)
+    event.need_text("recipient.name", name)
 }

@@ -4,7 +4,7 @@ use crate::dialect::{Dialect, Draft, Hints, Warning, read_event_type, source};
 use crate::event::{
     Activity, Credential, CredentialStatus, Facts, Issuer, Manager, NationalId, Recipient, School,
 };
-use crate::fields::Fields;
+use crate::fields::{Fields, MAX_IDENTIFIER};
 use crate::timestamp;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Unit};
@@ -105,11 +105,14 @@ pub(in crate::dialect) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option
     }
 
     facts.activity = Some(activity);
+    let certified_second = certified_at.as_second();
+    let id = format!("toolzz-{institution_id}-{user_id}-{course_id}-{certified_second}");
+    if id.len() > MAX_IDENTIFIER {
+        let reason = "is too long with those of institution and user: they are one identifier";
+        data.fault_within("course", "id", reason);
+    }
     facts.credential = Some(Credential {
-        id: Some(format!(
-            "toolzz-{institution_id}-{user_id}-{course_id}-{}",
-            certified_at.as_second()
-        )),
+        id: Some(id),
         kind,
         status: Some(CredentialStatus::Valid),
         issued_at: Some(certified_at),

@@ -3,6 +3,7 @@
 use crate::convert::surrogate::Kind;
 use crate::convert::{Identity, Retelling};
 use crate::dialect::{json, schema_of};
+use crate::fields::MAX_IDENTIFIER;
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
@@ -135,8 +136,8 @@ fn user<'e>(event: &mut Retelling<'e>) -> User<'e> {
     let name = recipient.and_then(|it| it.name.as_deref());
     User {
         id: event.integer("/data/user/id", "recipient.id", identity),
-        name: event.need("recipient.name", name),
-        email: event.need("recipient.email", email),
+        name: event.need_text("recipient.name", name),
+        email: event.need_text("recipient.email", email),
         cpf: event.need_of_others("recipient.national_id", cpf.map(|it| it.value.as_str())),
         nickname: recipient.and_then(|it| it.nickname.as_deref()),
         uuid: recipient.and_then(|it| it.uuid.as_deref()),
@@ -147,15 +148,18 @@ fn course<'e>(event: &mut Retelling<'e>) -> Course<'e> {
     let activity = event.activity();
     let identity = event.activity_identity();
     let name = activity.and_then(|it| it.name.as_deref());
-    let workload = activity.and_then(|it| it.workload.as_deref());
+    // The reader takes it as an identifier, for it may be a number.
+    let workload = activity
+        .and_then(|it| it.workload.as_deref())
+        .filter(|workload| workload.len() <= MAX_IDENTIFIER);
     let started_at = activity.and_then(|it| it.started_at);
     let completed_at = activity.and_then(|it| it.completed_at);
     let started_at = event.need("activity.started_at", started_at);
     let completed_at = event.need("activity.completed_at", completed_at);
     Course {
         id: event.integer("/data/course/id", "activity.id", identity),
-        name: event.need("activity.name", name),
-        workload: event.need("activity.workload", workload),
+        name: event.need_text("activity.name", name),
+        workload: event.need_text("activity.workload", workload),
         enrolled_at: local(event, started_at),
         concluded_at: local(event, completed_at),
     }
@@ -173,7 +177,7 @@ fn school<'e>(event: &mut Retelling<'e>) -> SchoolData<'e> {
             "school",
             id.map(|id| Identity::new(Kind::School, id)),
         ),
-        name: event.need("school", name),
+        name: event.need_text("school", name),
         managers: managers
             .iter()
             .filter_map(|manager| {

@@ -9,3 +9,8 @@ mod write;
 
 pub(super) use read::read;
 pub(super) use write::{schema, write};
+
+/// From whom an application may come.
+const SOURCES: [&str; 2] = ["vault", "customer"];
+/// By what an application may be made.
+const TRIGGERS: [&str; 3] = ["single_upload", "bulk_upload", "customer_submission"];

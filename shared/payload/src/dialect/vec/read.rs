@@ -1,5 +1,6 @@
 //! Reading a body of the dialect.
 
+use crate::dialect::vec::{SOURCES, TRIGGERS};
 use crate::dialect::{Dialect, Draft, Hints, read_event_type, source};
 use crate::event::{Application, Credential, CredentialStatus, Facts, Failure, Recipient};
 use crate::event_type::EventType;
@@ -14,11 +15,8 @@ pub(in crate::dialect) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option
     let mut application = Application {
         id: Some(root.required_identifier("application_id")),
         uuid: Some(uuid.clone()),
-        source: root.one_of("source", &["vault", "customer"]),
-        trigger: root.one_of(
-            "trigger_context",
-            &["single_upload", "bulk_upload", "customer_submission"],
-        ),
+        source: root.one_of("source", &SOURCES),
+        trigger: root.one_of("trigger_context", &TRIGGERS),
     };
     let title = root.required_text("certificate_title");
     let email = root.required_text("applicant_email");

@@ -2,6 +2,7 @@
 
 use crate::convert::surrogate::Kind;
 use crate::convert::{Identity, Retelling};
+use crate::dialect::vec::{SOURCES, TRIGGERS};
 use crate::dialect::{json, schema_of};
 use crate::event_type::EventType;
 use crate::timestamp::Seconds;
@@ -53,10 +54,14 @@ struct Failed<'e> {
 
 pub(in crate::dialect) fn write(event: &mut Retelling<'_>) -> Vec<u8> {
     let application = event.facts().application.as_ref();
-    let said = application.and_then(|it| it.source.as_deref());
+    let said = application
+        .and_then(|it| it.source.as_deref())
+        .filter(|source| SOURCES.contains(source));
     match event.told_as {
         EventType::ApplicationCreated => {
-            let trigger = application.and_then(|it| it.trigger.as_deref());
+            let trigger = application
+                .and_then(|it| it.trigger.as_deref())
+                .filter(|trigger| TRIGGERS.contains(trigger));
             let rest = Created {
                 source: event.need("application.source", said),
                 trigger_context: event.need("application.trigger", trigger),
@@ -114,7 +119,7 @@ fn body(event: &mut Retelling<'_>, rest: impl Serialize) -> Vec<u8> {
         application_id: event.integer("/application_id", "application.id", identity),
         uuid: event.uuid("/uuid", "credential.id", uuid),
         certificate_title: event.title("/certificate_title"),
-        applicant_email: event.need("recipient.email", email),
+        applicant_email: event.need_text("recipient.email", email),
         rest,
     };
     json(&body)
@@ -123,5 +128,5 @@ fn body(event: &mut Retelling<'_>, rest: impl Serialize) -> Vec<u8> {
 fn reason<'e>(event: &mut Retelling<'e>) -> &'e str {
     let failure = event.facts().failure.as_ref();
     let reason = failure.and_then(|it| it.reason.as_deref());
-    event.need("failure.reason", reason)
+    event.need_text("failure.reason", reason)
 }
