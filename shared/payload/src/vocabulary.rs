@@ -16,8 +16,8 @@ impl Vocabulary {
     /// The type as which events of `event_type` are told, and the dialect's name for it.
     ///
     /// The only other type that is true is *issued* for *renewed*: a renewed credential has been issued.
-    pub fn word_for(self, event_type: EventType) -> Option<(EventType, &'static str)> {
-        let named = |told_as| Some((told_as, native_name(self.dialect, told_as)?));
+    pub fn name_for(self, event_type: EventType) -> Option<(EventType, &'static str)> {
+        let named = |as_type| Some((as_type, native_name(self.dialect, as_type)?));
         let as_issued = self.downcast_renewed && event_type == EventType::CredentialRenewed;
         let downcast = as_issued.then_some(EventType::CredentialIssued);
         named(event_type).or_else(|| downcast.and_then(named))
@@ -25,7 +25,7 @@ impl Vocabulary {
 
     /// Whether events of this type have a name.
     pub fn has(self, event_type: EventType) -> bool {
-        self.word_for(event_type).is_some()
+        self.name_for(event_type).is_some()
     }
 
     /// The subscribed types that have no name, in the order of the catalogue.
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renewal_may_be_told_as_an_issue_where_there_are_issues() {
+    fn a_renewal_may_be_as_type_an_issue_where_there_are_issues() {
         for dialect in Dialect::ALL {
             let vocabulary = Vocabulary {
                 downcast_renewed: true,

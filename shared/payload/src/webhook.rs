@@ -161,13 +161,13 @@ impl Webhook<'_> {
             let Some(original) = original.filter(|original| !is_personal(original)) else {
                 continue;
             };
-            originals.insert(surrogate.pointer.to_owned(), original.into());
+            originals.insert(surrogate.pointer.to_string(), original.into());
             let json = Value::Object(originals.clone()).to_string();
             let with_it = utf8_percent_encode(&json, NON_ALPHANUMERIC).to_string();
             if with_it.len() <= MAX_SOURCE_IDS {
                 encoded = Some(with_it);
             } else {
-                originals.remove(surrogate.pointer);
+                originals.remove(&*surrogate.pointer);
             }
         }
         encoded
@@ -209,7 +209,7 @@ mod tests {
 
     fn surrogate(pointer: &'static str, original: Option<&str>) -> Surrogate {
         Surrogate {
-            pointer,
+            pointer: pointer.into(),
             original: original.map(str::to_owned),
         }
     }

@@ -259,7 +259,7 @@ fn a_type_the_dialect_has_no_name_for_is_refused_with_the_way_out() {
 }
 
 #[test]
-fn groups_are_always_taken_and_renewals_where_they_may_be_told_as_issues() {
+fn groups_are_always_taken_and_renewals_where_they_may_be_as_type_issues() {
     for dialect in Dialect::ALL {
         let of = |event_types: Value, downcast: bool| {
             made(

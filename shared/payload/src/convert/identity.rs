@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::convert::surrogate::{Kind, MAX_EXACT, Origin, is_object_id, is_uuid};
-use crate::convert::{Fallback, Retelling, Surrogate, said};
+use crate::convert::{Conversion, Fallback, Surrogate, said};
 use crate::dialect::Dialect;
 
 /// An identifier that the source gave, and of what.
@@ -32,7 +32,7 @@ impl<'e> Identity<'e> {
     }
 }
 
-impl<'e> Retelling<'e> {
+impl<'e> Conversion<'e> {
     /// The credential.
     pub(crate) fn credential_identity(&self) -> Option<Identity<'e>> {
         let id = self.credential().and_then(|it| it.id.as_deref());
@@ -99,11 +99,12 @@ impl<'e> Retelling<'e> {
     /// An identifier where the dialect takes any text: the source's own, unchanged.
     pub(crate) fn text_id(
         &mut self,
-        pointer: &'static str,
+        pointer: impl Into<Cow<'static, str>>,
         path: &'static str,
         identity: Option<Identity<'e>>,
     ) -> String {
-        let Some(identity) = self.identity(pointer, path, identity) else {
+        let pointer = pointer.into();
+        let Some(identity) = self.identity(pointer.clone(), path, identity) else {
             return String::new();
         };
         match identity.kind {
@@ -119,11 +120,12 @@ impl<'e> Retelling<'e> {
     /// An identifier where the dialect takes UUIDs.
     pub(crate) fn uuid(
         &mut self,
-        pointer: &'static str,
+        pointer: impl Into<Cow<'static, str>>,
         path: &'static str,
         identity: Option<Identity<'e>>,
     ) -> String {
-        let Some(identity) = self.identity(pointer, path, identity) else {
+        let pointer = pointer.into();
+        let Some(identity) = self.identity(pointer.clone(), path, identity) else {
             return String::new();
         };
         if self.is_of_the_dialect() || is_uuid(&identity.id) {
@@ -136,11 +138,12 @@ impl<'e> Retelling<'e> {
     /// An identifier where the dialect takes `ObjectId`s.
     pub(crate) fn object_id(
         &mut self,
-        pointer: &'static str,
+        pointer: impl Into<Cow<'static, str>>,
         path: &'static str,
         identity: Option<Identity<'e>>,
     ) -> String {
-        let Some(identity) = self.identity(pointer, path, identity) else {
+        let pointer = pointer.into();
+        let Some(identity) = self.identity(pointer.clone(), path, identity) else {
             return String::new();
         };
         if self.is_of_the_dialect() || is_object_id(&identity.id) {
@@ -153,11 +156,12 @@ impl<'e> Retelling<'e> {
     /// An identifier where the dialect takes integers.
     pub(crate) fn integer(
         &mut self,
-        pointer: &'static str,
+        pointer: impl Into<Cow<'static, str>>,
         path: &'static str,
         identity: Option<Identity<'e>>,
     ) -> u64 {
-        let Some(identity) = self.identity(pointer, path, identity) else {
+        let pointer = pointer.into();
+        let Some(identity) = self.identity(pointer.clone(), path, identity) else {
             return 0;
         };
         // Only an integer that would be written the same (`042` is a text) and that every JSON reader keeps.
@@ -192,7 +196,7 @@ impl<'e> Retelling<'e> {
 
     fn identity(
         &mut self,
-        pointer: &'static str,
+        pointer: Cow<'static, str>,
         path: &'static str,
         identity: Option<Identity<'e>>,
     ) -> Option<Identity<'e>> {
@@ -206,7 +210,7 @@ impl<'e> Retelling<'e> {
 
     fn surrogate<T>(
         &mut self,
-        pointer: &'static str,
+        pointer: Cow<'static, str>,
         path: &'static str,
         identity: Identity<'_>,
         surrogate: T,

@@ -4,10 +4,11 @@
 //! result. Facts are never made up: what the dialect asks for and nobody said makes the event
 //! unrepresentable, and the missing facts are named.
 
+mod conversion;
 mod identity;
-mod retelling;
 pub mod surrogate;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use jiff::tz::TimeZone;
@@ -21,8 +22,8 @@ use crate::id::EndpointId;
 use crate::unmappable::OnUnmappable;
 use crate::vocabulary::Vocabulary;
 
+pub(crate) use conversion::{Conversion, said};
 pub(crate) use identity::Identity;
-pub(crate) use retelling::{Retelling, said};
 
 /// In whose words, and for whom.
 #[derive(Debug, Clone, Copy)]
@@ -127,16 +128,16 @@ impl fmt::Debug for Rendered {
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Surrogate {
     /// Where it stands in the body.
-    pub pointer: &'static str,
+    pub pointer: Cow<'static, str>,
     /// The source's identifier; none where that is a person's e-mail address.
     pub original: Option<String>,
 }
 
 /// A member that says the nearest thing known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fallback {
     /// Where it stands in the body.
-    pub pointer: &'static str,
+    pub pointer: Cow<'static, str>,
     /// The canonical path it was taken from, or `default` for a neutral value.
     pub from: &'static str,
 }
@@ -167,13 +168,13 @@ impl Unmappable {
 /// # Errors
 /// It cannot be said truthfully.
 pub fn render(event: &Event, target: Target<'_>) -> Result<Rendered, Unmappable> {
-    let (told_as, name) = target
+    let (as_type, name) = target
         .vocabulary
-        .word_for(event.event_type)
+        .name_for(event.event_type)
         .ok_or(Unmappable::NoSuchType)?;
-    let mut retelling = Retelling::new(event, target, told_as, name);
-    let body = write(&mut retelling);
-    retelling.finish(body)
+    let mut conversion = Conversion::new(event, target, as_type, name);
+    let body = write(&mut conversion);
+    conversion.finish(body)
 }
 
 #[cfg(test)]

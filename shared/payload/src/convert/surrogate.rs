@@ -25,6 +25,8 @@ pub enum Kind {
     Recipient,
     /// A person who has no identifier but an e-mail address.
     Email,
+    /// What shows that it was earned.
+    Evidence,
     /// Who issued.
     Issuer,
     /// A unit of the issuer.
@@ -46,6 +48,7 @@ impl Kind {
             Self::Title => "title",
             Self::Recipient => "recipient",
             Self::Email => "email",
+            Self::Evidence => "evidence",
             Self::Issuer => "issuer",
             Self::School => "school",
             Self::Manager => "manager",

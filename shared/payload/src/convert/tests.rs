@@ -357,7 +357,7 @@ fn the_stored_credential_or_a_name_makes_more_conversions_possible() {
     let rendered = render_as(&expired, Dialect::Certdirectory, |_| ()).unwrap();
     let badge = |rendered: &Rendered| {
         let of_badge = |fallback: &&Fallback| fallback.pointer == "/data/badgeId";
-        rendered.fallbacks.iter().find(of_badge).copied()
+        rendered.fallbacks.iter().find(of_badge).cloned()
     };
     assert_eq!(badge(&rendered), None);
 
@@ -393,7 +393,7 @@ fn a_conversion_says_what_it_replaced() {
     let originals: Vec<_> = rendered
         .surrogates
         .iter()
-        .map(|it| (it.pointer, it.original.as_deref()))
+        .map(|it| (&*it.pointer, it.original.as_deref()))
         .collect();
     assert_eq!(
         originals,
@@ -407,7 +407,7 @@ fn a_conversion_says_what_it_replaced() {
     let defaults: Vec<_> = rendered
         .fallbacks
         .iter()
-        .map(|it| (it.pointer, it.from))
+        .map(|it| (&*it.pointer, it.from))
         .collect();
     assert_eq!(
         defaults,
@@ -445,7 +445,7 @@ fn without_surrogates_what_needs_them_is_impossible() {
 }
 
 #[test]
-fn renewed_is_told_as_issued_only_when_the_endpoint_wants_it() {
+fn renewed_is_as_type_issued_only_when_the_endpoint_wants_it() {
     let (_, renewed) = sample("certdirectory.credential.renewed");
     let allow = |target: &mut Target<'_>| target.vocabulary.downcast_renewed = true;
     assert_eq!(
@@ -498,7 +498,14 @@ fn toolzz_gets_local_times_of_its_zone_and_only_from_who_knows_the_course() {
             .as_array()
             .unwrap()
             .len(),
-        1
+        2,
+        "a manager without an id is known by name"
+    );
+    let mut nameless = event.clone();
+    nameless.data.facts.school.as_mut().unwrap().managers[0].name = None;
+    assert_eq!(
+        cell(&nameless, Dialect::Toolzz),
+        missing(["school.managers"])
     );
     let again = read(&document.to_string(), Some(Dialect::Toolzz), None);
     assert_eq!(again.timestamp, event.timestamp);
@@ -579,6 +586,9 @@ fn an_integer_or_uuid_that_readers_would_change_is_replaced() {
         let rendered = render_as(&with_id(id), Dialect::Certdirectory, |_| ()).unwrap();
         assert_eq!(body(&rendered)["data"]["badgeId"] == id, kept, "{id}");
     }
+}
+
+#[test]
 fn a_text_that_is_blank_says_nothing() {
     let (_, mut event) = sample("thatsme.certificate.accepted");
     event.data.facts.recipient.as_mut().unwrap().name = Some(" ".to_owned());
@@ -654,4 +664,27 @@ fn what_is_accepted_at_the_greatest_depth_can_be_read_in_canonical_form() {
     let canonical = std::str::from_utf8(&rendered.body).unwrap();
     let again = read(canonical, None, None);
     assert_eq!(again.data.facts.ext["x"], event.data.facts.ext["x"]);
+}
+
+#[test]
+fn what_a_dialect_has_no_room_for_counts_as_missing_and_is_not_cut() {
+    let (_, mut event) = sample("thatsme.certificate.issued");
+    event.data.facts.achievement.as_mut().unwrap().name = Some("ç".repeat(255));
+    assert_eq!(cell(&event, Dialect::Vec), Cell::Nearly);
+    event.data.facts.achievement.as_mut().unwrap().name = Some("ç".repeat(256));
+    assert_eq!(cell(&event, Dialect::Vec), missing(["credential.title"]));
+}
+
+#[test]
+fn lessons_of_others_get_object_ids() {
+    let canonical = json!({"type": "credential.issued", "timestamp": "2026-04-01T00:00:00Z", "data": {
+        "credential": {"id": "c1"}, "achievement": {"id": "b1"}, "recipient": {"id": "u1"},
+        "activity": {"evidence_ids": ["l1", "0123456789abcdef01234567"]}}});
+    let event = read(&canonical.to_string(), None, None);
+    let rendered = render_as(&event, Dialect::Beedeez, |_| ()).unwrap();
+    let lessons = body(&rendered)["_lessonActiveIds"].clone();
+    assert!(surrogate::is_object_id(lessons[0].as_str().unwrap()));
+    assert_eq!(lessons[1], "0123456789abcdef01234567");
+    let replaced: Vec<&str> = rendered.surrogates.iter().map(|it| &*it.pointer).collect();
+    assert!(replaced.contains(&"/_lessonActiveIds/0"));
 }

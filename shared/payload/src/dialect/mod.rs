@@ -21,7 +21,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
-use crate::convert::Retelling;
+use crate::convert::Conversion;
 use crate::event::Event;
 use crate::event_type::EventType;
 
@@ -146,7 +146,7 @@ impl<'de> Deserialize<'de> for Dialect {
 }
 
 /// Writes the body of an event in the words of its target's dialect.
-pub(crate) fn write(event: &mut Retelling<'_>) -> Vec<u8> {
+pub(crate) fn write(event: &mut Conversion<'_>) -> Vec<u8> {
     match event.target.vocabulary.dialect {
         Dialect::Canonical => json(event.event),
         Dialect::Thatsme => thatsme::write(event),

@@ -1,12 +1,14 @@
 //! Writing a body of the dialect.
 
-use crate::convert::Retelling;
-use crate::dialect::{json, schema_of};
-use crate::event_type::EventType;
-use crate::timestamp::{self, Milliseconds};
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde_json::{Map, Value};
+
+use crate::convert::surrogate::Kind;
+use crate::convert::{Conversion, Identity};
+use crate::dialect::{json, schema_of};
+use crate::event_type::EventType;
+use crate::timestamp::{self, Milliseconds};
 
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -32,7 +34,7 @@ struct BadgeUser<'e> {
     expiry_reminder_sent: bool,
     /// The lesson activities that earned it.
     #[serde(rename = "_lessonActiveIds")]
-    lesson_active_ids: &'e [String],
+    lesson_active_ids: Vec<String>,
     /// The rule by which it was earned.
     rule_data: Map<String, Value>,
     /// When this document was made.
@@ -43,18 +45,22 @@ struct BadgeUser<'e> {
     version: Option<&'e Value>,
 }
 
-pub(in crate::dialect) fn write(event: &mut Retelling<'_>) -> Vec<u8> {
+pub(in crate::dialect) fn write(event: &mut Conversion<'_>) -> Vec<u8> {
     let known = event.credential();
     let credential = event.credential_identity();
     let recipient = event.recipient_identity();
     let issuer = event.issuer_identity();
     let achievement = event.achievement_identity();
     let expires_at = known.and_then(|it| it.expires_at);
-    let is_expired = event.told_as == EventType::CredentialExpired;
+    let is_expired = event.as_type == EventType::CredentialExpired;
     let expired_at = known.and_then(|it| it.expired_at.filter(|_| is_expired));
     let disabled = known.and_then(|it| it.disabled);
     let reminder_sent = known.and_then(|it| it.reminder_sent);
     let evidence_ids = event.activity().and_then(|it| it.evidence_ids.as_deref());
+    let evidence_ids = evidence_ids.map(|ids| {
+        let ids = ids.iter().enumerate();
+        ids.map(|(place, id)| lesson(event, place, id)).collect()
+    });
     let rule = event.achievement().and_then(|it| it.rule.clone());
     let name = event.achievement().and_then(|it| it.name.clone());
     // A document of our own was made when the event was received.
@@ -78,7 +84,7 @@ pub(in crate::dialect) fn write(event: &mut Retelling<'_>) -> Vec<u8> {
         expires: expires.map(Milliseconds),
         disabled: event.neutral("/disabled", disabled, false),
         expiry_reminder_sent: event.neutral("/expiryReminderSent", reminder_sent, false),
-        lesson_active_ids: event.neutral("/_lessonActiveIds", evidence_ids, &[]),
+        lesson_active_ids: event.neutral("/_lessonActiveIds", evidence_ids, Vec::new()),
         rule_data: match (rule, name) {
             (None, Some(name)) => Map::from_iter([("name".to_owned(), name.into())]),
             (rule, _) => event.neutral("/ruleData", rule, Map::new()),
@@ -88,6 +94,12 @@ pub(in crate::dialect) fn write(event: &mut Retelling<'_>) -> Vec<u8> {
         version: own_ext.and_then(|ext| ext.get("__v")),
     };
     json(&document)
+}
+
+fn lesson<'e>(event: &mut Conversion<'e>, place: usize, id: &'e str) -> String {
+    let identity = Identity::new(Kind::Evidence, id);
+    let pointer = format!("/_lessonActiveIds/{place}");
+    event.object_id(pointer, "activity.evidence_ids", Some(identity))
 }
 
 pub(in crate::dialect) fn schema() -> Schema {

@@ -1,11 +1,12 @@
 //! Reading a body of the dialect.
 
+use jiff::Timestamp;
+
 use crate::dialect::{Dialect, Draft, Hints, Warning, read_event_type, source};
 use crate::event::{Achievement, Batch, Credential, CredentialStatus, Facts, Recipient};
 use crate::event_type::EventType;
 use crate::fields::Fields;
 use crate::timestamp::{self};
-use jiff::Timestamp;
 
 const PLACEHOLDER: &str = "...";
 

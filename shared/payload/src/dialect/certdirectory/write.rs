@@ -1,13 +1,14 @@
 //! Writing a body of the dialect.
 
-use crate::convert::Retelling;
+use jiff::Timestamp;
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+
+use crate::convert::Conversion;
 use crate::dialect::{json, schema_of};
 use crate::event::CredentialStatus;
 use crate::event_type::EventType;
 use crate::timestamp::Milliseconds;
-use jiff::Timestamp;
-use schemars::{JsonSchema, Schema};
-use serde::Serialize;
 
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -76,8 +77,8 @@ struct BatchData<'e> {
     skipped: Option<u64>,
 }
 
-pub(in crate::dialect) fn write(event: &mut Retelling<'_>) -> Vec<u8> {
-    if event.told_as == EventType::IssuanceBatchCompleted {
+pub(in crate::dialect) fn write(event: &mut Conversion<'_>) -> Vec<u8> {
+    if event.as_type == EventType::IssuanceBatchCompleted {
         let data = batch(event);
         envelope(event, data)
     } else {
@@ -93,7 +94,7 @@ pub(in crate::dialect) fn schema(event_type: EventType) -> Schema {
     }
 }
 
-fn envelope(event: &Retelling<'_>, data: impl Serialize) -> Vec<u8> {
+fn envelope(event: &Conversion<'_>, data: impl Serialize) -> Vec<u8> {
     // The id by which the system itself knows the event, else ours.
     let own = Some(&event.facts().source).filter(|_| event.is_own());
     let native_id = own.and_then(|source| source.native_id.clone());
@@ -109,14 +110,14 @@ fn envelope(event: &Retelling<'_>, data: impl Serialize) -> Vec<u8> {
     })
 }
 
-fn credential<'e>(event: &mut Retelling<'e>) -> CredentialData<'e> {
+fn credential<'e>(event: &mut Conversion<'e>) -> CredentialData<'e> {
     let known = event.credential();
     let short_id = known.and_then(|it| it.short_id.as_deref().or(it.id.as_deref()));
     let email = event.recipient().and_then(|it| it.email.as_deref());
     let credential_identity = event.credential_identity();
     let achievement_identity = event.achievement_identity();
     let expires_at = known.and_then(|it| it.expires_at);
-    let is = |event_type| event.told_as == event_type;
+    let is = |event_type| event.as_type == event_type;
     let expired_at =
         known.and_then(|it| it.expired_at.filter(|_| is(EventType::CredentialExpired)));
     let is_new = is(EventType::CredentialIssued) || is(EventType::CredentialRenewed);
@@ -149,7 +150,7 @@ fn credential<'e>(event: &mut Retelling<'e>) -> CredentialData<'e> {
     }
 }
 
-fn batch<'e>(event: &mut Retelling<'e>) -> BatchData<'e> {
+fn batch<'e>(event: &mut Conversion<'e>) -> BatchData<'e> {
     let known = event.facts().batch.as_ref();
     let achievement = event.achievement_identity();
     BatchData {

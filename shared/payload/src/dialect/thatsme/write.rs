@@ -1,11 +1,12 @@
 //! Writing a body of the dialect.
 
-use crate::convert::{Retelling, said};
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+
+use crate::convert::{Conversion, said};
 use crate::dialect::{json, schema_of};
 use crate::event_type::EventType;
 use crate::timestamp::Seconds;
-use schemars::{JsonSchema, Schema};
-use serde::Serialize;
 
 /// What every event of That's Me is wrapped in.
 #[derive(Serialize, JsonSchema)]
@@ -71,8 +72,8 @@ struct Registered<'e> {
     pending_certificates_resolved: u64,
 }
 
-pub(in crate::dialect) fn write(event: &mut Retelling<'_>) -> Vec<u8> {
-    match event.told_as {
+pub(in crate::dialect) fn write(event: &mut Conversion<'_>) -> Vec<u8> {
+    match event.as_type {
         EventType::RecipientRegistered => {
             let data = registered(event);
             envelope(event, data)
@@ -106,7 +107,7 @@ pub(in crate::dialect) fn schema(event_type: EventType) -> Schema {
     }
 }
 
-fn envelope(event: &Retelling<'_>, data: impl Serialize) -> Vec<u8> {
+fn envelope(event: &Conversion<'_>, data: impl Serialize) -> Vec<u8> {
     json(&Envelope {
         event: event.name,
         created_at: Seconds(event.sent_at()),
@@ -114,7 +115,7 @@ fn envelope(event: &Retelling<'_>, data: impl Serialize) -> Vec<u8> {
     })
 }
 
-fn issued<'e>(event: &mut Retelling<'e>) -> Issued<'e> {
+fn issued<'e>(event: &mut Conversion<'e>) -> Issued<'e> {
     let credential = event.credential();
     let url = credential.and_then(|it| it.url.as_deref());
     let hash = credential.and_then(|it| it.hash.as_deref());
@@ -132,7 +133,7 @@ fn issued<'e>(event: &mut Retelling<'e>) -> Issued<'e> {
     }
 }
 
-fn accepted<'e>(event: &mut Retelling<'e>) -> Accepted<'e> {
+fn accepted<'e>(event: &mut Conversion<'e>) -> Accepted<'e> {
     let accepted_at = event.credential().and_then(|it| it.accepted_at);
     let issued = issued(event);
     event.need_of_others("credential.url", said(issued.certificate_url));
@@ -143,7 +144,7 @@ fn accepted<'e>(event: &mut Retelling<'e>) -> Accepted<'e> {
     }
 }
 
-fn rejected<'e>(event: &mut Retelling<'e>) -> Rejected<'e> {
+fn rejected<'e>(event: &mut Conversion<'e>) -> Rejected<'e> {
     let rejected_at = event.credential().and_then(|it| it.declined_at);
     Rejected {
         invitation_id: invitation_id(event),
@@ -153,7 +154,7 @@ fn rejected<'e>(event: &mut Retelling<'e>) -> Rejected<'e> {
     }
 }
 
-fn expired<'e>(event: &mut Retelling<'e>) -> Expired<'e> {
+fn expired<'e>(event: &mut Conversion<'e>) -> Expired<'e> {
     let expired_at = event.credential().and_then(|it| it.expired_at);
     Expired {
         invitation_id: invitation_id(event),
@@ -164,7 +165,7 @@ fn expired<'e>(event: &mut Retelling<'e>) -> Expired<'e> {
     }
 }
 
-fn registered<'e>(event: &mut Retelling<'e>) -> Registered<'e> {
+fn registered<'e>(event: &mut Conversion<'e>) -> Registered<'e> {
     let recipient = event.recipient();
     let profile_url = recipient.and_then(|it| it.profile_url.as_deref());
     let registered_at = recipient.and_then(|it| it.registered_at);
@@ -178,32 +179,32 @@ fn registered<'e>(event: &mut Retelling<'e>) -> Registered<'e> {
     }
 }
 
-fn invitation_id(event: &mut Retelling<'_>) -> String {
+fn invitation_id(event: &mut Conversion<'_>) -> String {
     let identity = event.credential_identity();
     event.text_id("/data/invitation_id", "credential.id", identity)
 }
 
-fn event_id(event: &mut Retelling<'_>) -> String {
+fn event_id(event: &mut Conversion<'_>) -> String {
     let identity = event.activity_identity();
     event.text_id("/data/event_id", "activity.id", identity)
 }
 
-fn badge_id(event: &mut Retelling<'_>) -> String {
+fn badge_id(event: &mut Conversion<'_>) -> String {
     let identity = event.achievement_identity();
     event.text_id("/data/badge_id", "achievement.id", identity)
 }
 
-fn event_name<'e>(event: &mut Retelling<'e>) -> &'e str {
+fn event_name<'e>(event: &mut Conversion<'e>) -> &'e str {
     let name = event.activity().and_then(|it| it.name.as_deref());
     event.need_text("activity.name", name)
 }
 
-fn recipient_email<'e>(event: &mut Retelling<'e>) -> &'e str {
+fn recipient_email<'e>(event: &mut Conversion<'e>) -> &'e str {
     let email = event.recipient().and_then(|it| it.email.as_deref());
     event.need_text("recipient.email", email)
 }
 
-fn recipient_name<'e>(event: &mut Retelling<'e>) -> &'e str {
+fn recipient_name<'e>(event: &mut Conversion<'e>) -> &'e str {
     let name = event.recipient().and_then(|it| it.name.as_deref());
     event.need_text("recipient.name", name)
 }

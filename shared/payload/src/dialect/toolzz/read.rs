@@ -1,13 +1,14 @@
 //! Reading a body of the dialect.
 
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, Unit};
+
 use crate::dialect::{Dialect, Draft, Hints, Warning, read_event_type, source};
 use crate::event::{
     Activity, Credential, CredentialStatus, Facts, Issuer, Manager, NationalId, Recipient, School,
 };
 use crate::fields::{Fields, MAX_IDENTIFIER};
 use crate::timestamp;
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, Unit};
 
 /// How far the time of sending may be from that of receipt before it is odd.
 const PUNCTUAL: SignedDuration = SignedDuration::from_mins(15);

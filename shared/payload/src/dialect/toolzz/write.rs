@@ -1,12 +1,14 @@
 //! Writing a body of the dialect.
 
-use crate::convert::surrogate::Kind;
-use crate::convert::{Identity, Retelling};
-use crate::dialect::{json, schema_of};
-use crate::fields::MAX_IDENTIFIER;
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
+
+use crate::convert::surrogate::Kind;
+use crate::convert::{Conversion, Identity, said};
+use crate::dialect::{json, schema_of};
+use crate::event::Manager;
+use crate::fields::MAX_IDENTIFIER;
 
 #[derive(Serialize, JsonSchema)]
 struct Body<'e> {
@@ -94,7 +96,7 @@ enum Rate {
 
 const EVENT_NAME: &str = "Atividades - Certificado emitido";
 
-pub(in crate::dialect) fn write(event: &mut Retelling<'_>) -> Vec<u8> {
+pub(in crate::dialect) fn write(event: &mut Conversion<'_>) -> Vec<u8> {
     let label = event.facts().source.event_label.as_deref();
     let head = EventHead {
         name: label.unwrap_or(EVENT_NAME),
@@ -117,17 +119,17 @@ pub(in crate::dialect) fn schema() -> Schema {
     schema_of::<Body<'_>>()
 }
 
-fn local(event: &Retelling<'_>, at: Timestamp) -> String {
+fn local(event: &Conversion<'_>, at: Timestamp) -> String {
     let local = at.to_zoned(event.target.time_zone.clone());
     local.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-fn issuer_id(event: &mut Retelling<'_>) -> u64 {
+fn issuer_id(event: &mut Conversion<'_>) -> u64 {
     let identity = event.issuer_identity();
     event.integer("/data/institution/id", "issuer.id", Some(identity))
 }
 
-fn user<'e>(event: &mut Retelling<'e>) -> User<'e> {
+fn user<'e>(event: &mut Conversion<'e>) -> User<'e> {
     let recipient = event.recipient();
     let national_id = recipient.and_then(|it| it.national_id.as_ref());
     let cpf = national_id.filter(|it| it.kind == "cpf");
@@ -144,7 +146,7 @@ fn user<'e>(event: &mut Retelling<'e>) -> User<'e> {
     }
 }
 
-fn course<'e>(event: &mut Retelling<'e>) -> Course<'e> {
+fn course<'e>(event: &mut Conversion<'e>) -> Course<'e> {
     let activity = event.activity();
     let identity = event.activity_identity();
     let name = activity.and_then(|it| it.name.as_deref());
@@ -166,7 +168,7 @@ fn course<'e>(event: &mut Retelling<'e>) -> Course<'e> {
 }
 
 /// A school is one fact: without it neither its id nor its name is missing besides.
-fn school<'e>(event: &mut Retelling<'e>) -> SchoolData<'e> {
+fn school<'e>(event: &mut Conversion<'e>) -> SchoolData<'e> {
     let school = event.facts().school.as_ref();
     let name = school.and_then(|it| it.name.as_deref());
     let id = school.and_then(|it| it.id.as_deref()).or(name);
@@ -180,30 +182,32 @@ fn school<'e>(event: &mut Retelling<'e>) -> SchoolData<'e> {
         name: event.need_text("school", name),
         managers: managers
             .iter()
-            .filter_map(|manager| {
-                let id = manager.id.as_deref()?;
-                Some(ManagerData {
-                    manager_id: event.integer(
-                        "/data/school/managers",
-                        "school.managers",
-                        Some(Identity::new(Kind::Manager, id)),
-                    ),
-                    manager_name: manager.name.as_deref(),
-                })
-            })
+            .enumerate()
+            .map(|(place, it)| manager(event, place, it))
             .collect(),
     }
 }
 
-fn certified<'e>(event: &mut Retelling<'e>) -> Certified<'e> {
+fn manager<'e>(event: &mut Conversion<'e>, place: usize, manager: &'e Manager) -> ManagerData<'e> {
+    let name = said(manager.name.as_deref());
+    let id = manager.id.as_deref().or(name);
+    let identity = id.map(|id| Identity::new(Kind::Manager, id));
+    let pointer = format!("/data/school/managers/{place}/manager_id");
+    ManagerData {
+        manager_id: event.integer(pointer, "school.managers", identity),
+        manager_name: event.need_of_others("school.managers", name),
+    }
+}
+
+fn certified<'e>(event: &mut Conversion<'e>) -> Certified<'e> {
     let kind = event.credential().and_then(|it| it.kind.as_deref());
     let written = kind.map(|kind| match kind {
         "participation" => "Participation",
         _ => "Achievement",
     });
     // A type that Toolzz itself wrote and nobody knows stays as it was.
-    let ext = &event.facts().ext;
-    let unknown = || ext.get("data")?.get("certified")?.get("type")?.as_str();
+    let ext = Some(&event.facts().ext).filter(|_| event.is_own());
+    let unknown = || ext?.get("data")?.get("certified")?.get("type")?.as_str();
     let kind = written.or_else(unknown);
     let rate = event.activity().and_then(|it| it.pass_threshold);
     let certified_at = event.issued_at("/data/certified/certified_at");

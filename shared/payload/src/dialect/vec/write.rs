@@ -1,13 +1,17 @@
 //! Writing a body of the dialect.
 
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+
 use crate::convert::surrogate::Kind;
-use crate::convert::{Identity, Retelling};
+use crate::convert::{Conversion, Identity};
 use crate::dialect::vec::{SOURCES, TRIGGERS};
 use crate::dialect::{json, schema_of};
 use crate::event_type::EventType;
 use crate::timestamp::Seconds;
-use schemars::{JsonSchema, Schema};
-use serde::Serialize;
+
+/// Characters of a title and of an e-mail address.
+const MAX_TEXT: usize = 255;
 
 /// What every event has, and `rest`, which differs.
 #[derive(Serialize, JsonSchema)]
@@ -52,12 +56,12 @@ struct Failed<'e> {
     error: &'e str,
 }
 
-pub(in crate::dialect) fn write(event: &mut Retelling<'_>) -> Vec<u8> {
+pub(in crate::dialect) fn write(event: &mut Conversion<'_>) -> Vec<u8> {
     let application = event.facts().application.as_ref();
     let said = application
         .and_then(|it| it.source.as_deref())
         .filter(|source| SOURCES.contains(source));
-    match event.told_as {
+    match event.as_type {
         EventType::ApplicationCreated => {
             let trigger = application
                 .and_then(|it| it.trigger.as_deref())
@@ -103,7 +107,7 @@ pub(in crate::dialect) fn schema(event_type: EventType) -> Schema {
     }
 }
 
-fn body(event: &mut Retelling<'_>, rest: impl Serialize) -> Vec<u8> {
+fn body(event: &mut Conversion<'_>, rest: impl Serialize) -> Vec<u8> {
     let application = event.facts().application.as_ref();
     let identity = event.application_identity();
     let uuid = application.and_then(|it| it.uuid.as_deref());
@@ -112,20 +116,26 @@ fn body(event: &mut Retelling<'_>, rest: impl Serialize) -> Vec<u8> {
         .or_else(|| event.credential_identity())
         .or_else(|| identity.clone());
     let email = event.recipient().and_then(|it| it.email.as_deref());
+    let title = event.title("/certificate_title");
     let body = Body {
         event: event.name,
         webhook_id: event.target.endpoint_uuid().to_string(),
         timestamp: Seconds(event.event.timestamp),
         application_id: event.integer("/application_id", "application.id", identity),
         uuid: event.uuid("/uuid", "credential.id", uuid),
-        certificate_title: event.title("/certificate_title"),
-        applicant_email: event.need_text("recipient.email", email),
+        certificate_title: event.need("credential.title", Some(title).filter(fits)),
+        applicant_email: event.need_text("recipient.email", email.filter(fits)),
         rest,
     };
     json(&body)
 }
 
-fn reason<'e>(event: &mut Retelling<'e>) -> &'e str {
+/// VEC's own limit. To cut a name would make another of it.
+fn fits(text: &&str) -> bool {
+    text.chars().count() <= MAX_TEXT
+}
+
+fn reason<'e>(event: &mut Conversion<'e>) -> &'e str {
     let failure = event.facts().failure.as_ref();
     let reason = failure.and_then(|it| it.reason.as_deref());
     event.need_text("failure.reason", reason)

@@ -15,11 +15,11 @@ pub(crate) fn said(text: Option<&str>) -> Option<&str> {
 ///
 /// A getter that does not find its fact notes that and gives an empty value, so that a writer can go on
 /// and all that is missing is named together; what it wrote is discarded then.
-pub(crate) struct Retelling<'e> {
+pub(crate) struct Conversion<'e> {
     pub(crate) event: &'e Event,
     pub(crate) target: Target<'e>,
     /// The type it is told as.
-    pub(crate) told_as: EventType,
+    pub(crate) as_type: EventType,
     /// The dialect's name for that type.
     pub(crate) name: &'static str,
     pub(super) missing: Vec<&'static str>,
@@ -27,17 +27,17 @@ pub(crate) struct Retelling<'e> {
     pub(super) fallbacks: Vec<Fallback>,
 }
 
-impl<'e> Retelling<'e> {
+impl<'e> Conversion<'e> {
     pub(super) fn new(
         event: &'e Event,
         target: Target<'e>,
-        told_as: EventType,
+        as_type: EventType,
         name: &'static str,
     ) -> Self {
         Self {
             event,
             target,
-            told_as,
+            as_type,
             name,
             missing: Vec::new(),
             surrogates: Vec::new(),
@@ -130,7 +130,10 @@ impl<'e> Retelling<'e> {
         let (from, fact) = nearest
             .into_iter()
             .find_map(|(from, fact)| Some((from, fact?)))?;
-        self.fallbacks.push(Fallback { pointer, from });
+        self.fallbacks.push(Fallback {
+            pointer: pointer.into(),
+            from,
+        });
         Some(fact)
     }
 
@@ -138,7 +141,7 @@ impl<'e> Retelling<'e> {
     pub(crate) fn neutral<T>(&mut self, pointer: &'static str, fact: Option<T>, neutral: T) -> T {
         fact.unwrap_or_else(|| {
             self.fallbacks.push(Fallback {
-                pointer,
+                pointer: pointer.into(),
                 from: "default",
             });
             neutral
@@ -151,7 +154,7 @@ impl<'e> Retelling<'e> {
             .credential()
             .and_then(|credential| credential.issued_at);
         let of_event =
-            (self.told_as == EventType::CredentialIssued).then_some(self.event.timestamp);
+            (self.as_type == EventType::CredentialIssued).then_some(self.event.timestamp);
         let issued_at = self.nearest(pointer, fact, [("timestamp", of_event)]);
         self.need("credential.issued_at", issued_at)
     }
