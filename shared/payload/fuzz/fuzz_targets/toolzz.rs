@@ -1,0 +1,6 @@
+//! Bodies named as `toolzz`.
+#![no_main]
+
+use payload::dialect::Dialect;
+
+libfuzzer_sys::fuzz_target!(|body: &[u8]| payload_fuzz::check(Some(Dialect::Toolzz), body));
