@@ -1,5 +1,6 @@
 //! What is wrong with an input: every fault at once, each at its JSON pointer.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,10 @@ impl Faults {
 }
 
 /// One step of a JSON pointer, escaped as RFC 6901 says.
-pub fn escape(member: &str) -> String {
-    member.replace('~', "~0").replace('/', "~1")
+pub fn escape(member: &str) -> Cow<'_, str> {
+    if member.contains(['~', '/']) {
+        member.replace('~', "~0").replace('/', "~1").into()
+    } else {
+        member.into()
+    }
 }

@@ -55,7 +55,7 @@ impl<'f> Fields<'f> {
     }
 
     fn pointer_to(&self, name: &str) -> String {
-        format!("{}/{}", self.pointer, escape(name))
+        [&*self.pointer, "/", &*escape(name)].concat()
     }
 
     /// Takes a member as it is; `null` is the same as absent.
@@ -130,16 +130,13 @@ impl<'f> Fields<'f> {
 
     /// A text out of a few.
     pub fn one_of(&mut self, name: &str, allowed: &[&str]) -> Option<String> {
-        self.read(
-            name,
-            &format!("must be one of: {}", allowed.join(", ")),
-            |value| {
-                value
-                    .as_str()
-                    .filter(|text| allowed.contains(text))
-                    .map(str::to_owned)
-            },
-        )
+        match self.take(name)? {
+            Value::String(text) if allowed.contains(&&*text) => Some(text),
+            _ => {
+                self.fault(name, &format!("must be one of: {}", allowed.join(", ")));
+                None
+            }
+        }
     }
 
     /// An RFC 3339 instant or nothing.
@@ -251,12 +248,12 @@ impl<'f> Fields<'f> {
 
     /// The objects of a list; a single object counts as a list of one.
     pub fn objects(&mut self, name: &str) -> Vec<Fields<'f>> {
-        let pointer = self.pointer_to(name);
         let items = match self.take(name) {
             None => return Vec::new(),
             Some(Value::Array(items)) => items,
             Some(item) => vec![item],
         };
+        let pointer = self.pointer_to(name);
         let mut objects = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
             let pointer = format!("{pointer}/{index}");

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use jiff::civil::{Date, DateTime};
+use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
 use schemars::JsonSchema;
@@ -37,9 +38,12 @@ fn writable(timestamp: Timestamp) -> Option<Timestamp> {
     (0..=9999).contains(&year).then_some(timestamp)
 }
 
+const WITH_MILLISECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+const IN_SECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(0));
+
 /// Writes `2026-03-18T10:30:00.000Z`.
 pub fn canonical(timestamp: Timestamp) -> String {
-    timestamp.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    WITH_MILLISECONDS.timestamp_to_string(&timestamp)
 }
 
 /// An instant written with milliseconds: `2026-01-15T10:00:00.000Z`.
@@ -48,7 +52,7 @@ pub struct Milliseconds(pub Timestamp);
 
 impl Serialize for Milliseconds {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"))
+        serializer.serialize_str(&canonical(self.0))
     }
 }
 
@@ -58,13 +62,13 @@ pub struct Seconds(pub Timestamp);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        f.write_str(&IN_SECONDS.timestamp_to_string(&self.0))
     }
 }
 
 impl Serialize for Seconds {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&IN_SECONDS.timestamp_to_string(&self.0))
     }
 }
 

@@ -169,8 +169,13 @@ pub(crate) fn schema(dialect: Dialect, event_type: EventType) -> Schema {
     }
 }
 
+/// What most bodies fit into.
+const BODY_CAPACITY: usize = 1024;
+
 fn json(body: &impl Serialize) -> std::vec::Vec<u8> {
-    serde_json::to_vec(body).expect("a body has text keys only")
+    let mut json = std::vec::Vec::with_capacity(BODY_CAPACITY);
+    serde_json::to_writer(&mut json, body).expect("a body has text keys only");
+    json
 }
 
 /// As what is written, not as what is read: a member that may be null is there all the same.
