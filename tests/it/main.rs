@@ -34,6 +34,7 @@ mod enrichment;
 mod event_types;
 mod fidelity;
 mod ingest;
+mod interop;
 mod invoke;
 mod isolation;
 mod keys;

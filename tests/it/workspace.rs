@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What holds nothing of the project's own.
-const FOREIGN: [&str; 4] = [".git", ".local", ".venv", "target"];
+const FOREIGN: [&str; 5] = [".git", ".local", ".venv", "node_modules", "target"];
 
 /// The workspace's folder.
 pub(crate) fn root() -> &'static Path {
