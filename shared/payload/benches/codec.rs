@@ -136,7 +136,14 @@ fn signing(bencher: Bencher<'_, '_>) {
 fn headers(bencher: Bencher<'_, '_>, dialect: Dialect) {
     let secret = secret();
     let event = read(dialect);
-    let body = [b'x'; 1024];
+    let rendered = Rendered {
+        dialect,
+        event: "certificate.issued",
+        body: vec![b'x'; 1024],
+        is_substitute: false,
+        surrogates: Vec::new(),
+        fallbacks: Vec::new(),
+    };
     let webhook = Webhook {
         organization: event.data.organization_id,
         event: event.id,
@@ -145,12 +152,8 @@ fn headers(bencher: Bencher<'_, '_>, dialect: Dialect) {
         credential_id: None,
         endpoint: "ep_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id"),
         secret: &secret,
-        dialect,
-        name: "certificate.issued",
-        is_substitute: false,
-        surrogates: &[],
+        rendered: &rendered,
         cloudevents: false,
-        body: &body,
         at: NOW,
     };
     bencher.bench(|| black_box(&webhook).headers());
