@@ -1,7 +1,8 @@
 //! Sends webhooks: attempts deliveries, records each attempt, plans the next.
 //!
 //! Trigger: the delivery queue, whose messages are wake-ups. Effects: one HTTP request per wake-up
-//! that is due, one conditional write of the delivery's row, one wake-up for the next attempt.
+//! that is due, one conditional write of the delivery's row, one wake-up for the next attempt; none of
+//! the first and last where the event cannot be said in the endpoint's dialect, which is counted.
 //! Idempotent by the row: a wake-up for an attempt that was made is acknowledged without another.
 //! A crash between the request and the write repeats the request, with the same `webhook-id`. Who
 //! retries: the queue, after its visibility timeout, for what is our fault; the retry schedule for

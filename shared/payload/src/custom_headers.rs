@@ -49,7 +49,11 @@ const RESERVED: [(&str, &[&str]); 6] = [
         "is reserved: certhooks sends it itself",
         &[
             "webhook-*",
-            "x-webhook-*",
+            "x-webhook-signature",
+            "x-webhook-event",
+            "x-webhook-id",
+            "x-webhook-timestamp",
+            "x-webhook-source",
             "x-tm-*",
             "x-certdirectory-*",
             "ce-*",

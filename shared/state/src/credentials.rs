@@ -15,7 +15,7 @@ use crate::batch_get::batch_get;
 use crate::directory::Entry;
 use crate::error::StateError;
 use crate::keyspace;
-use crate::rows::{Item, from_item, key, number, row_in_the_way, sort_key, to_item};
+use crate::rows::{Item, from_item, key, number, put, row_in_the_way, sort_key, to_item};
 
 /// How often a row is written again on top of what another event wrote in between.
 const MAX_TRIES: usize = 16;
@@ -181,16 +181,8 @@ impl Credentials {
             keyspace::organization(organization),
             keyspace::series(series),
         ));
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(row))
-            .send()
-            .await
-            .map_err(StateError::while_doing(
-                "remember a certificate of a series",
-            ))?;
-        Ok(())
+        let doing = "remember a certificate of a series";
+        put(&self.client, &self.table, row, doing).await
     }
 
     /// Writes a row in place of the one that was read, if there was one; the row that stands there

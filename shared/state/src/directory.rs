@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::credentials::Credentials;
 use crate::error::StateError;
 use crate::keyspace;
-use crate::rows::{Item, from_item, key, to_item};
+use crate::rows::{Item, from_item, key, put, to_item};
 
 /// Which ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,14 +62,8 @@ impl Credentials {
     ) -> Result<(), StateError> {
         let mut row = to_item(entry)?;
         row.extend(of.key(organization, id));
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(row))
-            .send()
-            .await
-            .map_err(StateError::while_doing("write a line of the directory"))?;
-        Ok(())
+        let doing = "write a line of the directory";
+        put(&self.client, &self.table, row, doing).await
     }
 
     /// A line.

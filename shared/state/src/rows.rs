@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -45,6 +46,18 @@ pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, StateError
 
 pub(crate) fn sort_key(item: &Item) -> Option<&str> {
     item.get(SK)?.as_s().ok().map(String::as_str)
+}
+
+/// Writes a row, whatever stands in its place: the last one wins.
+pub(crate) async fn put(
+    client: &Client,
+    table: &str,
+    row: Item,
+    doing: &'static str,
+) -> Result<(), StateError> {
+    let put = client.put_item().table_name(table).set_item(Some(row));
+    put.send().await.map_err(StateError::while_doing(doing))?;
+    Ok(())
 }
 
 /// The row because of which a conditional write did not happen; any other failure is an error.

@@ -96,25 +96,20 @@ impl<'e> Conversion<'e> {
             .or_else(|| email.map(|email| Identity::new(Kind::Email, email)))
     }
 
-    /// An identifier where the dialect takes any text: the source's own, unchanged.
+    /// An identifier where the dialect takes any text: the source's own, unchanged. Words for people are no
+    /// identifier.
     pub(crate) fn text_id(
         &mut self,
         pointer: impl Into<Cow<'static, str>>,
         path: &'static str,
         identity: Option<Identity<'e>>,
     ) -> String {
-        let pointer = pointer.into();
-        let Some(identity) = self.identity(pointer.clone(), path, identity) else {
-            return String::new();
+        let keep = |it: &Identity<'_>, _| {
+            let is_id = !matches!(it.kind, Kind::Title | Kind::Email);
+            is_id.then(|| it.id.clone().into_owned())
         };
-        match identity.kind {
-            // Words for people are no identifier.
-            Kind::Title | Kind::Email => {
-                let uuid = self.origin().uuid(identity.kind, &identity.id);
-                self.surrogate(pointer, path, identity, uuid.to_string())
-            }
-            _ => identity.id.into_owned(),
-        }
+        let make = |it: &Identity<'_>, origin: Origin| origin.uuid(it.kind, &it.id).to_string();
+        self.id(pointer.into(), path, identity, keep, make)
     }
 
     /// An identifier where the dialect takes UUIDs.
@@ -124,15 +119,11 @@ impl<'e> Conversion<'e> {
         path: &'static str,
         identity: Option<Identity<'e>>,
     ) -> String {
-        let pointer = pointer.into();
-        let Some(identity) = self.identity(pointer.clone(), path, identity) else {
-            return String::new();
+        let keep = |it: &Identity<'_>, is_own| {
+            (is_own || is_uuid(&it.id)).then(|| it.id.clone().into_owned())
         };
-        if self.is_of_the_dialect() || is_uuid(&identity.id) {
-            return identity.id.into_owned();
-        }
-        let uuid = self.origin().uuid(identity.kind, &identity.id);
-        self.surrogate(pointer, path, identity, uuid.to_string())
+        let make = |it: &Identity<'_>, origin: Origin| origin.uuid(it.kind, &it.id).to_string();
+        self.id(pointer.into(), path, identity, keep, make)
     }
 
     /// An identifier where the dialect takes `ObjectId`s.
@@ -142,15 +133,11 @@ impl<'e> Conversion<'e> {
         path: &'static str,
         identity: Option<Identity<'e>>,
     ) -> String {
-        let pointer = pointer.into();
-        let Some(identity) = self.identity(pointer.clone(), path, identity) else {
-            return String::new();
+        let keep = |it: &Identity<'_>, is_own| {
+            (is_own || is_object_id(&it.id)).then(|| it.id.clone().into_owned())
         };
-        if self.is_of_the_dialect() || is_object_id(&identity.id) {
-            return identity.id.into_owned();
-        }
-        let object_id = self.origin().object_id(identity.kind, &identity.id);
-        self.surrogate(pointer, path, identity, object_id)
+        let make = |it: &Identity<'_>, origin: Origin| origin.object_id(it.kind, &it.id);
+        self.id(pointer.into(), path, identity, keep, make)
     }
 
     /// An identifier where the dialect takes integers.
@@ -160,64 +147,49 @@ impl<'e> Conversion<'e> {
         path: &'static str,
         identity: Option<Identity<'e>>,
     ) -> u64 {
-        let pointer = pointer.into();
-        let Some(identity) = self.identity(pointer.clone(), path, identity) else {
-            return 0;
+        // Only one that would be written the same (`042` is a text) and that every JSON reader keeps.
+        let keep = |it: &Identity<'_>, is_own| {
+            let exact = if is_own { 0..=u64::MAX } else { 1..=MAX_EXACT };
+            let integer: u64 = it.id.parse().ok()?;
+            (exact.contains(&integer) && integer.to_string() == it.id).then_some(integer)
         };
-        // Only an integer that would be written the same (`042` is a text) and that every JSON reader keeps.
-        let exact = if self.is_of_the_dialect() {
-            0..=u64::MAX
-        } else {
-            1..=MAX_EXACT
-        };
-        let integer = identity.id.parse().ok().filter(|it| exact.contains(it));
-        if let Some(integer) = integer.filter(|it| it.to_string() == identity.id) {
-            return integer;
-        }
-        let integer = self.origin().integer(identity.kind, &identity.id);
-        self.surrogate(pointer, path, identity, integer)
+        let make = |it: &Identity<'_>, origin: Origin| origin.integer(it.kind, &it.id);
+        self.id(pointer.into(), path, identity, keep, make)
     }
 
-    /// Whether the identifiers are the target's own: they come back as they were.
-    fn is_of_the_dialect(&self) -> bool {
-        self.origin().dialect == self.target.vocabulary.dialect
-    }
-
-    fn origin(&self) -> Origin {
-        Origin {
-            organization: self.event.data.organization_id,
-            dialect: self
-                .facts()
-                .source
-                .origin
-                .unwrap_or(self.facts().source.dialect),
-        }
-    }
-
-    fn identity(
+    /// An identifier in a dialect's form: as it is, where `keep` finds it has that form (told whether it is
+    /// the dialect's own), else what `make` makes of it.
+    fn id<T: Default>(
         &mut self,
         pointer: Cow<'static, str>,
         path: &'static str,
         identity: Option<Identity<'e>>,
-    ) -> Option<Identity<'e>> {
-        match identity.as_ref().map(|identity| identity.instead) {
-            Some(Some(from)) => self.fallbacks.push(Fallback { pointer, from }),
-            Some(None) => {}
-            None => self.missing.push(path),
-        }
-        identity
-    }
-
-    fn surrogate<T>(
-        &mut self,
-        pointer: Cow<'static, str>,
-        path: &'static str,
-        identity: Identity<'_>,
-        surrogate: T,
+        keep: impl FnOnce(&Identity<'e>, bool) -> Option<T>,
+        make: impl FnOnce(&Identity<'e>, Origin) -> T,
     ) -> T {
+        let Some(identity) = identity else {
+            return self.need(path, None);
+        };
+        if let Some(from) = identity.instead {
+            self.fallbacks.push(Fallback {
+                pointer: pointer.clone(),
+                from,
+            });
+        }
+        let source = &self.facts().source;
+        let origin = Origin {
+            organization: self.event.data.organization_id,
+            dialect: source.origin.unwrap_or(source.dialect),
+        };
+        // The target's own identifiers come back as they were.
+        let is_own = origin.dialect == self.target.vocabulary.dialect;
+        if let Some(kept) = keep(&identity, is_own) {
+            return kept;
+        }
         if !self.target.surrogate_ids {
             self.missing.push(path);
         }
+        let surrogate = make(&identity, origin);
         let original = match identity.kind {
             Kind::Email => None,
             _ => Some(identity.id.into_owned()),
