@@ -102,7 +102,8 @@ async fn demonstrate(arguments: &cli::Stack, processes: &Processes) -> Result<Ex
 
 /// One readable line per event. `RUST_LOG` replaces the default.
 fn log_to_standard_error(level: &str) {
-    let quiet = "aws=warn,dynoxide=warn,hyper=warn,lambda=warn,reqwest=warn,rustack=warn";
+    // The emulator warns of each condition that does not hold, which is how a repeat is found.
+    let quiet = "aws=warn,dynoxide=error,hyper=warn,lambda=warn,reqwest=warn,rustack=warn";
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(format!("{level},{quiet}")));
     tracing_subscriber::fmt()

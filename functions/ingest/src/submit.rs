@@ -131,7 +131,7 @@ pub(crate) async fn accept(
     let recognised = parsed.recognised;
     let warnings = parsed.warnings.clone();
     for Warning { pointer, message } in &warnings {
-        warn!(organization.id = %organization.id, pointer, "odd about the body: {message}");
+        warn!(organization.id = %organization.id, pointer, "taken, but its member {message}");
     }
     let endpoints = context.account.subscribers(parsed.event_type);
     let submission = Submission {
