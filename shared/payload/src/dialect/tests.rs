@@ -311,6 +311,10 @@ fn what_is_odd_about_a_body_is_said_and_the_body_taken() {
             "2026-11-21 05:30:20",
             Some("is 1h 30m before the time of receipt"),
         ),
+        (
+            "2026-11-18 05:00:00",
+            Some("is 3d 2h before the time of receipt"),
+        ),
     ] {
         body["event"]["send_at"] = json!(sent_at);
         let found = warnings(&body);

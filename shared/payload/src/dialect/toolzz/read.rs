@@ -1,7 +1,7 @@
 //! Reading a body of the dialect.
 
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, Unit};
+use jiff::{SignedDuration, Span, SpanRound, Timestamp, Unit};
 
 use crate::dialect::{Dialect, Draft, Hints, Warning, read_event_type, source};
 use crate::event::{
@@ -155,7 +155,12 @@ fn far_from_receipt(sent_at: Timestamp, hints: Hints<'_>) -> Option<Warning> {
     } else {
         "before"
     };
-    let apart = apart.abs().round(Unit::Minute).unwrap_or(apart.abs());
+    let minutes_to_days = SpanRound::new()
+        .smallest(Unit::Minute)
+        .largest(Unit::Day)
+        .days_are_24_hours();
+    let apart = Span::try_from(apart.abs()).and_then(|it| it.round(minutes_to_days));
+    let apart = apart.unwrap_or_default();
     let zone = hints.time_zone.iana_name().unwrap_or("UTC");
     Some(Warning {
         pointer: "/event/send_at".to_owned(),
