@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::tz::TimeZone;
 use lambda_http::{Body, RequestExt, Response};
 use payload::convert::{Fallback, Rendered, Stored, Surrogate, Target, render};
-use payload::dialect::{Dialect, Hints, Parsed, Recognised, UnknownDialect, Warning, parse};
-use payload::event::{Event, EventData};
+use payload::dialect::{Dialect, Hints, Recognised, UnknownDialect, Warning, parse};
+use payload::event::Event;
 use payload::event_type::EventType;
 use payload::fault::Faults;
 use payload::id::{EndpointId, EventId};
@@ -70,7 +69,7 @@ pub(crate) async fn convert(api: &Api, call: &Call<'_>) -> Result<Response<Body>
     let account = call.recent_account(api).await?;
     let organization = &account.organization;
     let endpoint = target(call, &account)?;
-    let time_zone = TimeZone::get(&organization.time_zone).unwrap_or(TimeZone::UTC);
+    let time_zone = organization.zone();
     let received = call.request.body().as_ref();
     check_size(received)?;
     let event_name = named_event(call.request)?;
@@ -85,23 +84,10 @@ pub(crate) async fn convert(api: &Api, call: &Call<'_>) -> Result<Response<Body>
         (api.credentials).complete(organization.id, parsed.event_type, &mut parsed.facts, None);
     completed.await?;
 
-    let Parsed {
-        event_type,
-        timestamp,
-        recognised,
-        facts,
-        warnings,
-        ..
-    } = parsed;
-    let event = Event {
-        id: EventId::new(call.now, &mut rand::rng()),
-        event_type,
-        timestamp,
-        data: EventData {
-            organization_id: organization.id,
-            facts,
-        },
-    };
+    let recognised = parsed.recognised;
+    let warnings = std::mem::take(&mut parsed.warnings);
+    let event = parsed.into_event(EventId::new(call.now, &mut rand::rng()), organization.id);
+    let event_type = event.event_type;
     let vocabulary = endpoint.vocabulary();
     let target = Target {
         vocabulary,

@@ -96,7 +96,7 @@ fn read(of: Directory, fields: &mut Fields<'_>) -> Known {
             recipient_email: Some(required(fields, "email")),
             recipient_name: fields
                 .text("name")
-                .inspect(|name| check(fields, "name", name)),
+                .inspect(|name| fields.check_length("name", name, MAX_TEXT)),
             ..Known::default()
         },
         Directory::Achievements => Known {
@@ -108,14 +108,8 @@ fn read(of: Directory, fields: &mut Fields<'_>) -> Known {
 
 fn required(fields: &mut Fields<'_>, member: &str) -> String {
     let text = fields.required_text(member);
-    check(fields, member, &text);
+    fields.check_length(member, &text, MAX_TEXT);
     text
-}
-
-fn check(fields: &Fields<'_>, member: &str, text: &str) {
-    if text.len() > MAX_TEXT {
-        fields.fault(member, "must have at most 320 bytes");
-    }
 }
 
 /// The source's id: `?id=`, or the rest of the path. API Gateway decodes the path before we see it, so a

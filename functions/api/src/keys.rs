@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use lambda_http::{Body, Response};
-use payload::fields::{Fields, read_strictly};
+use payload::fields::{Fields, MAX_NAME, read_strictly};
 use payload::id::KeyId;
 use payload::token::ApiKey;
 use reply::Problem;
@@ -11,8 +11,6 @@ use state::KeyRecord;
 
 use crate::handler::{Api, Call};
 use crate::{organizations, page};
-
-const MAX_NAME: usize = 255;
 
 /// A key as it is shown: with the key itself only in the answer that made it.
 #[derive(Serialize)]
@@ -76,9 +74,7 @@ pub(crate) async fn create(
 /// Name and end of validity.
 fn read(fields: &mut Fields<'_>, now: Timestamp) -> (String, Option<Timestamp>) {
     let name = fields.text("name").unwrap_or_default();
-    if name.len() > MAX_NAME {
-        fields.fault("name", "must have at most 255 bytes");
-    }
+    fields.check_length("name", &name, MAX_NAME);
     let expires_at = fields.timestamp("expires_at");
     if expires_at.is_some_and(|expires_at| expires_at <= now) {
         fields.fault("expires_at", "must be in the future");

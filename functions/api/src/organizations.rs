@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use lambda_http::{Body, Response};
-use payload::fields::{Fields, read_strictly};
+use payload::fields::{Fields, MAX_NAME, read_strictly};
 use payload::id::OrganizationId;
 use reply::Problem;
 use state::Organization;
@@ -12,8 +12,6 @@ use crate::page;
 
 /// Where most of the sources that send times without a zone are.
 const DEFAULT_TIME_ZONE: &str = "America/Sao_Paulo";
-const MAX_NAME: usize = 255;
-
 /// `POST /organizations {"name", "time_zone"?}`.
 pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>, Problem> {
     call.require_platform()?;
@@ -33,9 +31,7 @@ pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>,
 /// Name and time zone.
 fn read(fields: &mut Fields<'_>) -> (String, String) {
     let name = fields.required_text("name");
-    if name.len() > MAX_NAME {
-        fields.fault("name", "must have at most 255 bytes");
-    }
+    fields.check_length("name", &name, MAX_NAME);
     let time_zone = fields
         .text("time_zone")
         .unwrap_or_else(|| DEFAULT_TIME_ZONE.to_owned());

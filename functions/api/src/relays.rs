@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use lambda_http::{Body, Response};
 use payload::dialect::Dialect;
-use payload::fields::{Fields, read_strictly};
+use payload::fields::{Fields, MAX_NAME, read_strictly};
 use payload::id::RelayId;
 use payload::secret::Secret;
 use payload::signature::Scheme;
@@ -15,8 +15,6 @@ use state::{MAX_RELAYS, Relay};
 
 use crate::handler::{Api, Call};
 use crate::page;
-
-const MAX_NAME: usize = 255;
 
 /// A relay as it is shown: with its URL only in the answer that made it, and never with its secret.
 #[derive(Serialize)]
@@ -83,9 +81,7 @@ pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>,
 
 fn read(fields: &mut Fields<'_>) -> Wanted {
     let name = fields.text("name").unwrap_or_default();
-    if name.len() > MAX_NAME {
-        fields.fault("name", "must have at most 255 bytes");
-    }
+    fields.check_length("name", &name, MAX_NAME);
     let dialect = fields.required_text("dialect");
     let secret = fields.text("secret");
     let dialect: Dialect = match dialect.parse() {

@@ -1,6 +1,5 @@
 //! What an endpoint is sent of an event, or why nothing.
 
-use jiff::tz::TimeZone;
 use payload::convert::{Rendered, Target, Unmappable, render};
 use payload::event::Event;
 use state::{Credentials, Endpoint, Organization, StateError};
@@ -51,8 +50,7 @@ fn say(
     endpoint: &Endpoint,
     organization: &Organization,
 ) -> Result<Rendered, Unmappable> {
-    // The zone was checked when it was set; one that vanished from the database since is written as UTC.
-    let time_zone = TimeZone::get(&organization.time_zone).unwrap_or(TimeZone::UTC);
+    let time_zone = organization.zone();
     let target = Target {
         vocabulary: endpoint.vocabulary(),
         endpoint: endpoint.id,

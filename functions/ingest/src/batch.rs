@@ -102,13 +102,11 @@ pub(crate) async fn each(
         return Err(Problem::invalid(Faults::one("Idempotency-Key", reason)));
     }
     let defaults = query_options(request)?;
-    let items: Vec<Item<'_>> = split(request.body().as_ref())?
+    let items = split(request.body().as_ref())?.into_iter();
+    let items = items.map(|item| read_item(item, &defaults, context));
+    let chains: Vec<_> = chains(items)
         .into_iter()
-        .map(|item| read_item(item, &defaults, context))
-        .collect();
-    let chains: Vec<_> = chains(&items)
-        .into_iter()
-        .map(|places| accept_in_order(ingest, &items, places, context))
+        .map(|chain| accept_in_order(ingest, chain, context))
         .collect();
     let mut answers = stream::iter(chains)
         .buffer_unordered(CONCURRENCY)
@@ -133,18 +131,22 @@ impl Item<'_> {
     }
 }
 
-/// The places of the items that must be accepted one after the other: a later event of a credential is
-/// completed by what an earlier one said.
-fn chains(items: &[Item<'_>]) -> Vec<Vec<usize>> {
-    let mut chains: Vec<Vec<usize>> = Vec::new();
-    let mut of_credential: HashMap<&str, usize> = HashMap::new();
-    for (place, item) in items.iter().enumerate() {
+/// Items that must be accepted one after the other, each with its place in the batch: a later event of a
+/// credential is completed by what an earlier one said.
+type Chain<'b> = Vec<(usize, Item<'b>)>;
+
+fn chains<'b>(items: impl Iterator<Item = Item<'b>>) -> Vec<Chain<'b>> {
+    let mut chains: Vec<Chain<'b>> = Vec::new();
+    let mut of_credential: HashMap<String, usize> = HashMap::new();
+    for (place, item) in items.enumerate() {
         let chain = item.credential().map_or(chains.len(), |credential| {
-            *of_credential.entry(credential).or_insert(chains.len())
+            *of_credential
+                .entry(credential.to_owned())
+                .or_insert(chains.len())
         });
         match chains.get_mut(chain) {
-            Some(chain) => chain.push(place),
-            None => chains.push(vec![place]),
+            Some(chain) => chain.push((place, item)),
+            None => chains.push(vec![(place, item)]),
         }
     }
     chains
@@ -152,19 +154,19 @@ fn chains(items: &[Item<'_>]) -> Vec<Vec<usize>> {
 
 async fn accept_in_order(
     ingest: &Ingest,
-    items: &[Item<'_>],
-    places: Vec<usize>,
+    chain: Chain<'_>,
     context: &Context,
 ) -> Vec<(usize, ItemAnswer)> {
-    let mut answers = Vec::with_capacity(places.len());
-    for place in places {
-        let item = &items[place];
-        let accepted = match &item.parsed {
-            Ok(parsed) => {
-                let key = item.idempotency_key.clone();
-                accept(ingest, item.body, parsed.clone(), key, context).await
-            }
-            Err(problem) => Err(problem.clone()),
+    let mut answers = Vec::with_capacity(chain.len());
+    for (place, item) in chain {
+        let Item {
+            body,
+            idempotency_key,
+            parsed,
+        } = item;
+        let accepted = match parsed {
+            Ok(parsed) => accept(ingest, body, parsed, idempotency_key, context).await,
+            Err(problem) => Err(problem),
         };
         answers.push((place, ItemAnswer::new(accepted)));
     }

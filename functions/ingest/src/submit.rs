@@ -1,7 +1,6 @@
 //! One event: read it, accept it, say what became of it.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use lambda_http::{Body, Request, Response};
 use payload::dialect::{self, Dialect, Hints, ParseError, Parsed, Recognised, Warning};
 use payload::event_type::EventType;
@@ -108,8 +107,7 @@ pub(crate) fn read(
     context: &Context,
 ) -> Result<Parsed, ParseError> {
     let organization = &context.account.organization;
-    // The zone was checked when it was set; one that vanished from the database since is read as UTC.
-    let time_zone = TimeZone::get(&organization.time_zone).unwrap_or(TimeZone::UTC);
+    let time_zone = organization.zone();
     let hints = Hints {
         dialect: options.dialect,
         event: options.event.as_deref(),
@@ -123,13 +121,13 @@ pub(crate) fn read(
 pub(crate) async fn accept(
     ingest: &Ingest,
     body: &[u8],
-    parsed: Parsed,
+    mut parsed: Parsed,
     idempotency_key: Option<String>,
     context: &Context,
 ) -> Result<Answer, Problem> {
     let organization = &context.account.organization;
     let recognised = parsed.recognised;
-    let warnings = parsed.warnings.clone();
+    let warnings = std::mem::take(&mut parsed.warnings);
     for Warning { pointer, message } in &warnings {
         warn!(organization.id = %organization.id, pointer, "taken, but its member {message}");
     }

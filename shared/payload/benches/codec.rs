@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use payload::convert::{Rendered, Target, render};
 use payload::dialect::{Dialect, Hints, parse};
-use payload::event::{Event, EventData};
+use payload::event::Event;
 use payload::secret::Secret;
 use payload::signature::STANDARD;
 use payload::vocabulary::Vocabulary;
@@ -79,15 +79,10 @@ fn read(dialect: Dialect) -> Event {
         received_at: NOW,
     };
     let parsed = parse(black_box(body(dialect)), hints).expect("the body is valid");
-    Event {
-        id: "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id"),
-        event_type: parsed.event_type,
-        timestamp: parsed.timestamp,
-        data: EventData {
-            organization_id: "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id"),
-            facts: parsed.facts,
-        },
-    }
+    parsed.into_event(
+        "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id"),
+        "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id"),
+    )
 }
 
 fn say(event: &Event, dialect: Dialect) -> Rendered {

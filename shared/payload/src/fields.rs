@@ -14,6 +14,9 @@ use crate::timestamp;
 /// Longest identifier: it becomes part of a table's key, which DynamoDB limits to 1,024 bytes.
 pub const MAX_IDENTIFIER: usize = 512;
 
+/// Longest name that people give to a thing, bytes.
+pub const MAX_NAME: usize = 255;
+
 /// An object being read. Members are taken out; [`Fields::rest`] returns the others.
 pub struct Fields<'f> {
     members: Map<String, Value>,
@@ -126,6 +129,13 @@ impl<'f> Fields<'f> {
     pub fn required_identifier(&mut self, name: &str) -> String {
         let identifier = self.identifier(name);
         self.require(name, identifier)
+    }
+
+    /// Notes a fault at a member whose text is longer than `max` bytes.
+    pub fn check_length(&self, name: &str, text: &str, max: usize) {
+        if text.len() > max {
+            self.fault(name, &format!("must have at most {max} bytes"));
+        }
     }
 
     /// A text out of a few.

@@ -7,10 +7,10 @@
 
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::convert::Rendered;
 use crate::convert::surrogate::{Kind, Origin};
+use crate::convert::{Rendered, Surrogate};
 use crate::dialect::Dialect;
 use crate::event_type::EventType;
 use crate::id::{EndpointId, EventId, OrganizationId};
@@ -154,23 +154,23 @@ impl Webhook<'_> {
 
     /// Nothing where there is nothing to resolve. What does not fit is left out.
     fn source_ids(&self) -> Option<String> {
-        let mut originals = Map::new();
-        let mut encoded = None;
-        for surrogate in &self.rendered.surrogates {
-            let original = surrogate.original.as_deref();
-            let Some(original) = original.filter(|original| !is_personal(original)) else {
+        const START: &str = "%7B";
+        const COMMA: &str = "%2C";
+        const END: &str = "%7D";
+        let mut encoded = START.to_owned();
+        for Surrogate { pointer, original } in &self.rendered.surrogates {
+            let Some(original) = original.as_deref().filter(|id| !is_personal(id)) else {
                 continue;
             };
-            originals.insert(surrogate.pointer.to_string(), original.into());
-            let json = Value::Object(originals.clone()).to_string();
-            let with_it = utf8_percent_encode(&json, NON_ALPHANUMERIC).to_string();
-            if with_it.len() <= MAX_SOURCE_IDS {
-                encoded = Some(with_it);
-            } else {
-                originals.remove(&*surrogate.pointer);
+            let pair = format!("{}:{}", Value::from(&**pointer), Value::from(original));
+            let pair = utf8_percent_encode(&pair, NON_ALPHANUMERIC).to_string();
+            let comma = if encoded == START { "" } else { COMMA };
+            if encoded.len() + comma.len() + pair.len() + END.len() <= MAX_SOURCE_IDS {
+                encoded += comma;
+                encoded += &pair;
             }
         }
-        encoded
+        (encoded != START).then(|| encoded + END)
     }
 
     fn cloudevents_headers(&self) -> Vec<(&'static str, String)> {
@@ -202,7 +202,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::convert::Surrogate;
 
     const BODY: &[u8] =
         br#"{"event":"certificate.issued","created_at":"2026-03-18T10:30:00Z","data":{}}"#;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use payload::event_type::EventType;
 use payload::id::{EndpointId, OrganizationId};
 use payload::timestamp;
@@ -30,6 +31,13 @@ pub struct Organization {
     /// When it was made.
     #[serde(serialize_with = "timestamp::serialize")]
     pub created_at: Timestamp,
+}
+
+impl Organization {
+    /// Its time zone. It was checked when it was set; one that vanished from the database since is UTC.
+    pub fn zone(&self) -> TimeZone {
+        TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC)
+    }
 }
 
 /// An organization with its endpoints.

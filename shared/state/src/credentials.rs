@@ -102,11 +102,11 @@ impl Credentials {
             let entry: Entry = from_item(item)?;
             entry.known.enrich(event_type, facts);
         }
-        let id = facts.credential.as_ref().and_then(|it| it.id.as_ref());
-        facts.source.possible_repeat = recalled.series.as_ref().is_some_and(|row| {
-            let other = [Some(&row.credential_id), row.previous.as_ref()];
-            other.into_iter().flatten().any(|other| Some(other) != id)
-        });
+        if let Some(row) = &recalled.series {
+            let id = facts.credential.as_ref().and_then(|it| it.id.as_ref());
+            let mut of_series = [Some(&row.credential_id), row.previous.as_ref()].into_iter();
+            facts.source.possible_repeat = of_series.any(|other| other.is_some() && other != id);
+        }
         Ok(recalled)
     }
 

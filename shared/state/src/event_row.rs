@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use payload::dialect::{self, Dialect, Hints, Parsed};
-use payload::event::{Event, EventData};
 use payload::event_type::EventType;
 use payload::id::{EndpointId, EventId, OrganizationId};
 use payload::known::Known;
@@ -51,22 +50,9 @@ pub(crate) struct Derive {
     pub(crate) known: Option<Known>,
 }
 
-/// A parsed body as the event it became.
-pub(crate) fn canonical_event(id: EventId, organization: OrganizationId, parsed: Parsed) -> Event {
-    Event {
-        id,
-        event_type: parsed.event_type,
-        timestamp: parsed.timestamp,
-        data: EventData {
-            organization_id: organization,
-            facts: parsed.facts,
-        },
-    }
-}
-
 /// The canonical JSON of an event.
 pub(crate) fn canonical_form(id: EventId, organization: OrganizationId, parsed: Parsed) -> Vec<u8> {
-    let event = canonical_event(id, organization, parsed);
+    let event = parsed.into_event(id, organization);
     serde_json::to_vec(&event).expect("an event has text keys only")
 }
 

@@ -16,7 +16,7 @@ use payload::id::{EndpointId, EventId, OrganizationId};
 use tracing::error;
 
 use crate::error::{Chain, StateError};
-use crate::event_row::{canonical_event, event_key, read_event};
+use crate::event_row::{event_key, read_event};
 use crate::keyspace;
 use crate::rows::{Item, Page, sort_key, text};
 
@@ -83,7 +83,7 @@ impl StoredEvent {
             received_at: self.id.created_at(),
         };
         let parsed = parse(&self.body, hints).map_err(StateError::while_doing(DOING))?;
-        Ok(canonical_event(self.id, self.organization_id, parsed))
+        Ok(parsed.into_event(self.id, self.organization_id))
     }
 }
 

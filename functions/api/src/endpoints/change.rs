@@ -2,7 +2,7 @@
 
 use payload::custom_headers::CustomHeaders;
 use payload::event_type::EventType;
-use payload::fields::{Fields, read_strictly};
+use payload::fields::{Fields, MAX_NAME, read_strictly};
 use payload::receiver_auth::ReceiverAuth;
 use payload::secret::Secret;
 use payload::target::TargetPolicy;
@@ -13,8 +13,6 @@ use state::Endpoint;
 use super::subscription::{self, Unrepresentable};
 
 const MAX_TIMEOUT_SECONDS: u64 = 30;
-const MAX_NAME: usize = 255;
-
 /// The endpoint with the members of a body in place of its own.
 pub(super) fn change(
     current: &Endpoint,
@@ -76,9 +74,7 @@ fn read_target(endpoint: &mut Endpoint, fields: &mut Fields<'_>, target_policy: 
         fields.fault("url", "required");
     }
     if let Some(name) = fields.text("name") {
-        if name.len() > MAX_NAME {
-            fields.fault("name", "must have at most 255 bytes");
-        }
+        fields.check_length("name", &name, MAX_NAME);
         endpoint.name = name;
     }
     if let Some(enabled) = fields.boolean("enabled") {

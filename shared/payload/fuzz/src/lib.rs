@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use payload::convert::{Rendered, Target, Unmappable, render};
 use payload::dialect::{Dialect, Hints, ParseError, Parsed, parse};
-use payload::event::{Event, EventData};
+use payload::event::Event;
 use payload::event_type::EventType;
 use payload::vocabulary::Vocabulary;
 
@@ -55,15 +55,8 @@ fn read(dialect: Option<Dialect>, name: &str, body: &[u8]) -> Result<Parsed, Par
 /// The event as delivery has it: read from the canonical form that was stored.
 fn kept(parsed: Parsed) -> Event {
     let organization_id = "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id");
-    let event = Event {
-        id: "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id"),
-        event_type: parsed.event_type,
-        timestamp: parsed.timestamp,
-        data: EventData {
-            organization_id,
-            facts: parsed.facts,
-        },
-    };
+    let id = "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id");
+    let event = parsed.into_event(id, organization_id);
     let stored = serde_json::to_vec(&event).expect("an event can be written");
     let read = Event::read(&stored, organization_id).expect("what was stored can be read");
     // Compared as it is written: what is finer than a millisecond is not stored.

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::dialect::{Dialect, Hints, parse};
-use crate::event::{Event, EventData};
+use crate::event::Event;
 use crate::event_type::EventType;
 
 /// The zone in which the example of Toolzz is read and written.
@@ -102,13 +102,8 @@ fn read(body: &str, name: Option<&str>) -> Event {
     let sent_at = read(jiff::Timestamp::UNIX_EPOCH);
     let sent_at = sent_at.facts.source.sent_at.unwrap_or(sent_at.timestamp);
     let parsed = read(sent_at + SignedDuration::from_secs(1));
-    Event {
-        id: "evt_01KM0Q4Z9GD2XK7W8N5T3R6YBE".parse().expect("an id"),
-        event_type: parsed.event_type,
-        timestamp: parsed.timestamp,
-        data: EventData {
-            organization_id: "org_01KJX3V5C8Q4M2H9P6T7Y1WZRA".parse().expect("an id"),
-            facts: parsed.facts,
-        },
-    }
+    parsed.into_event(
+        "evt_01KM0Q4Z9GD2XK7W8N5T3R6YBE".parse().expect("an id"),
+        "org_01KJX3V5C8Q4M2H9P6T7Y1WZRA".parse().expect("an id"),
+    )
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::convert::{Target, render};
 use crate::dialect::{Dialect, Hints, parse};
-use crate::event::{Event, EventData};
+use crate::event::Event;
 use crate::event_type::{EventType, native_name};
 use crate::vocabulary::Vocabulary;
 
@@ -223,15 +223,10 @@ fn read(body: &[u8], dialect: Dialect, name: &str) -> Event {
         received_at: "2026-11-21T10:00:00Z".parse().unwrap(),
     };
     let parsed = parse(body, hints).unwrap();
-    Event {
-        id: "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-        event_type: parsed.event_type,
-        timestamp: parsed.timestamp,
-        data: EventData {
-            organization_id: "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-            facts: parsed.facts,
-        },
-    }
+    parsed.into_event(
+        "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+        "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+    )
 }
 
 fn target(dialect: Dialect) -> Target<'static> {

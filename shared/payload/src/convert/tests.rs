@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::dialect::{Dialect, Hints, parse};
-use crate::event::{Achievement, Event, EventData};
+use crate::event::{Achievement, Event};
 use crate::event_type::{EventType, native_name};
 
 /// The endpoint whose UUID VEC's examples carry as `webhook_id`.
@@ -48,15 +48,10 @@ fn read(body: &str, dialect: Option<Dialect>, event: Option<&str>) -> Event {
         received_at: now(),
     };
     let parsed = parse(body.as_bytes(), hints).unwrap();
-    let event = Event {
-        id: "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-        event_type: parsed.event_type,
-        timestamp: parsed.timestamp,
-        data: EventData {
-            organization_id: "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-            facts: parsed.facts,
-        },
-    };
+    let event = parsed.into_event(
+        "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+        "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+    );
     // What is rendered is read from the canonical form, as delivery does.
     let canonical = serde_json::to_vec(&event).unwrap();
     let read = Event::read(&canonical, event.data.organization_id).unwrap();

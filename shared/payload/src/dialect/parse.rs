@@ -9,10 +9,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::dialect::{Dialect, beedeez, canonical, certdirectory, thatsme, toolzz, vec};
-use crate::event::{Facts, Source};
+use crate::event::{Event, EventData, Facts, Source};
 use crate::event_type::{EventType, native_names};
 use crate::fault::Faults;
 use crate::fields::Fields;
+use crate::id::{EventId, OrganizationId};
 
 /// What the caller knows about a body beside the body.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +53,21 @@ pub struct Parsed {
     pub facts: Facts,
     /// What is odd about the body, though it was taken.
     pub warnings: Vec<Warning>,
+}
+
+impl Parsed {
+    /// The event that it becomes.
+    pub fn into_event(self, id: EventId, organization_id: OrganizationId) -> Event {
+        Event {
+            id,
+            event_type: self.event_type,
+            timestamp: self.timestamp,
+            data: EventData {
+                organization_id,
+                facts: self.facts,
+            },
+        }
+    }
 }
 
 /// Something odd about a body that was taken.
