@@ -24,6 +24,16 @@ pub(crate) enum Command {
     Demo(Stack),
     /// Print a new platform key and its SHA-256, for the template's `PlatformKeyHash`.
     Key,
+    /// Move the messages of the dead-letter queues of the running stack back to the queues they came from.
+    Redrive(Redrive),
+}
+
+/// Which stack to speak to.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Redrive {
+    /// Where the stack answers.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    pub(crate) url: String,
 }
 
 /// Serve until Ctrl-C.

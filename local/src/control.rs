@@ -14,6 +14,7 @@ use crate::{
     clock,
     environments::{EnvironmentStatus, Registry},
     invoke::{Functions, Invocable},
+    queues::{QueueStatus, Queues, Redrive},
     schedules,
 };
 
@@ -22,18 +23,22 @@ use crate::{
 struct Control {
     functions: Functions,
     registry: Registry,
+    queues: Queues,
 }
 
 /// The control routes.
-pub(crate) fn router(functions: Functions, registry: Registry) -> Router {
+pub(crate) fn router(functions: Functions, registry: Registry, queues: Queues) -> Router {
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))
         .route("/_local/environments", get(environments))
         .route("/_local/schedules/{function}", post(fire))
+        .route("/_local/queues", get(queues_status))
+        .route("/_local/redrive", post(redrive))
         .layer(DefaultBodyLimit::disable())
         .with_state(Control {
             functions,
             registry,
+            queues,
         })
 }
 
@@ -77,6 +82,31 @@ async fn fire(State(control): State<Control>, Path(name): Path<String>) -> Respo
 
 async fn environments(State(control): State<Control>) -> Json<Vec<EnvironmentStatus>> {
     Json(control.registry.list())
+}
+
+async fn queues_status(State(control): State<Control>) -> Result<Json<Vec<QueueStatus>>, Failure> {
+    Ok(Json(control.queues.status().await?))
+}
+
+/// Moves dead letters back, as a message move task does on AWS.
+async fn redrive(State(control): State<Control>) -> Result<Json<Vec<Redrive>>, Failure> {
+    Ok(Json(control.queues.redrive().await?))
+}
+
+/// Something of the stack that did not do what it should: a 500 that says what.
+struct Failure(anyhow::Error);
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response<Body> {
+        let body = Json(json!({"message": format!("{:#}", self.0)}));
+        (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
+    }
 }
 
 async fn outcome(target: &Invocable, payload: Bytes) -> Response<Body> {

@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, error::Error, future::Future, sync::Arc};
 
 use anyhow::{Result, anyhow, bail};
 use api::Api;
-use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use bytes::Bytes;
 use delivery::Delivery;
 use futures::FutureExt;
@@ -51,7 +50,7 @@ pub(crate) fn handler(
         "delivery" => {
             let delivery = Delivery::new(delivery::Config::read(lookup)?, aws);
             let delivery = Arc::new(delivery.map_err(|error| anyhow!(error))?);
-            sqs(move |event| {
+            json(move |event| {
                 let delivery = Arc::clone(&delivery);
                 async move { delivery.handle(event).await }
             })
@@ -78,11 +77,13 @@ where
     })
 }
 
-/// The handler of a function that a queue feeds.
-pub(crate) fn sqs<F, Fut>(handle: F) -> Handler
+/// The handler of a function that takes JSON and answers JSON: one that a queue feeds, or a schedule fires.
+pub(crate) fn json<T, A, F, Fut>(handle: F) -> Handler
 where
-    F: Fn(LambdaEvent<SqsEvent>) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<SqsBatchResponse, lambda_runtime::Error>> + Send + 'static,
+    T: DeserializeOwned + Send + 'static,
+    A: Serialize + 'static,
+    F: Fn(LambdaEvent<T>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<A, lambda_runtime::Error>> + Send + 'static,
 {
     let handle = Arc::new(handle);
     Arc::new(move |payload, context| {
@@ -113,7 +114,9 @@ fn answer<T: Serialize>(
 
 #[cfg(test)]
 mod tests {
+    use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
     use lambda_http::RequestExt;
+    use serde::Deserialize;
     use serde_json::{Value, json};
 
     use super::*;
@@ -157,7 +160,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_queue_function_reports_which_messages_failed() {
-        let handler = sqs(|event: LambdaEvent<SqsEvent>| async move {
+        let handler = json(|event: LambdaEvent<SqsEvent>| async move {
             let mut response = SqsBatchResponse::default();
             for record in event.payload.records {
                 response.add_failure(record.message_id.unwrap_or_default());
@@ -170,6 +173,28 @@ mod tests {
             answer,
             json!({"batchItemFailures": [{"itemIdentifier": "m1"}]})
         );
+    }
+
+    #[tokio::test]
+    async fn a_scheduled_function_gets_any_payload_and_answers_anything() {
+        #[derive(Deserialize)]
+        struct Payload {
+            as_of: Option<String>,
+        }
+        #[derive(Serialize)]
+        struct Report {
+            as_of: String,
+        }
+        let handler = json(|event: LambdaEvent<Payload>| async move {
+            let as_of = event.payload.as_of.ok_or("there is no time")?;
+            Ok(Report { as_of })
+        });
+        let by_hand = json!({"as_of": "2026-11-21T04:00:00Z"});
+        assert_eq!(call(&handler, by_hand.clone()).await.unwrap(), by_hand);
+        // What EventBridge sends has members that the function does not read.
+        let scheduled = json!({"detail-type": "Scheduled Event", "detail": "{}"});
+        let error = call(&handler, scheduled).await.unwrap_err();
+        assert_eq!(error.to_string(), "Error: there is no time");
     }
 
     #[tokio::test]

@@ -22,6 +22,8 @@ mod gateway;
 mod inbox;
 mod invoke;
 mod payload_v2;
+mod queues;
+mod redrive;
 mod routes;
 mod runtime_api;
 mod schedules;
@@ -75,6 +77,7 @@ async fn act(cli: Cli, processes: &Processes) -> Result<ExitCode> {
                 key.sha256()
             );
         }
+        Some(Command::Redrive(arguments)) => print!("{}", redrive::run(&arguments.url).await?),
         Some(Command::Demo(arguments)) => {
             log_to_standard_error("warn");
             return demonstrate(&arguments, processes).await;

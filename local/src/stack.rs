@@ -15,6 +15,7 @@ use crate::{
     gateway::{self, Gateway},
     inbox::{self, Inbox},
     invoke::{Functions, Invocable, Runner},
+    queues::Queues,
     runtime_api, schedules,
     template::{Function, Template},
 };
@@ -66,6 +67,7 @@ impl Stack {
         let template = Template::load(&options.template, &options.parameters, &emulators.sqs_url)?;
         emulators.create_tables(&template.tables)?;
         emulators.create_queues(&template.queues).await?;
+        let queues = Queues::new(&emulators, &template.queues);
 
         let mut tasks = JoinSet::new();
         let registry = Registry::default();
@@ -91,7 +93,7 @@ impl Stack {
             .fallback(gateway::answer)
             .with_state(Arc::new(Gateway::new(&functions)));
         let router = gateway
-            .merge(control::router(functions, registry))
+            .merge(control::router(functions, registry, queues))
             .merge(inbox::router(Arc::clone(&inbox)));
         tasks.spawn(serve(listener, router));
         Ok(Self {
@@ -253,6 +255,8 @@ mod tests {
         for (method, path, status, body) in [
             ("GET", "/nowhere", 404, r#"{"message":"Not Found"}"#),
             ("GET", "/_local/environments", 200, "[]"),
+            ("GET", "/_local/queues", 200, "[]"),
+            ("POST", "/_local/redrive", 200, "[]"),
             ("POST", "/inbox/demo", 204, ""),
             (
                 "POST",

@@ -1,57 +1,54 @@
-//! Messages in the delivery queue that are none, or come too often.
-//!
-//! The tests put messages into the queue themselves. Where it is, `local` tells its functions only:
-//! the tests read it from the environment of a running function, which Linux shows in `/proc`.
-
-use std::fs;
+//! Messages in the delivery queue that are none, or come too often; and dead letters on their way back.
 
 use serde_json::{Value, json};
 
-use crate::receiver::Receiver;
+use crate::receiver::{Receiver, Reply};
 use crate::samples::issued;
-use crate::stack::{Stack, text, until};
+use crate::stack::{Stack, kill, redrive, text, until};
 
-/// The delivery queue of a stack whose functions are processes.
-struct Queue {
+/// A queue of a running stack. The tests put messages into it themselves.
+struct Queue<'a> {
+    stack: &'a Stack,
     http: reqwest::Client,
-    endpoint: String,
+    name: &'static str,
     url: String,
 }
 
-impl Queue {
-    async fn of(stack: &Stack) -> Self {
-        let environments = until("a delivery process runs", async || {
-            let environments = stack.environments("delivery").await;
-            if environments.is_empty() {
-                Err(())
-            } else {
-                Ok(environments)
-            }
-        })
-        .await;
-        let path = format!("/proc/{}/environ", environments[0]);
-        let environment =
-            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let variable = |name: &str| {
-            let found = environment
-                .split('\0')
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-            found
-                .unwrap_or_else(|| panic!("{path} has no {name}"))
-                .to_owned()
-        };
-        Self {
+impl<'a> Queue<'a> {
+    async fn of(stack: &'a Stack, name: &'static str) -> Self {
+        let mut queue = Self {
+            stack,
             http: reqwest::Client::new(),
-            endpoint: variable("AWS_ENDPOINT_URL_SQS"),
-            url: variable("DELIVERY_QUEUE_URL"),
-        }
+            name,
+            url: String::new(),
+        };
+        queue.url = text(&queue.status().await, "url");
+        queue
+    }
+
+    /// The queue of the wake-ups.
+    async fn wake_ups(stack: &'a Stack) -> Self {
+        Self::of(stack, "local-DeliveryQueue").await
+    }
+
+    async fn dead_letters(stack: &'a Stack) -> Self {
+        Self::of(stack, "local-DeliveryDeadLetterQueue").await
+    }
+
+    async fn status(&self) -> Value {
+        let queues = self.stack.queues().await;
+        let found = queues.iter().find(|queue| queue["name"] == self.name);
+        found
+            .unwrap_or_else(|| panic!("no {} in {queues:#?}", self.name))
+            .clone()
     }
 
     /// One call of the SQS API, in its JSON protocol.
-    async fn call(&self, operation: &str, body: Value) -> Value {
+    async fn call(&self, operation: &str, mut body: Value) -> Value {
+        body["QueueUrl"] = json!(self.url);
         let request = self
             .http
-            .post(&self.endpoint)
+            .post(&self.url)
             .header("content-type", "application/x-amz-json-1.0")
             .header("x-amz-target", format!("AmazonSQS.{operation}"))
             .body(body.to_string());
@@ -63,50 +60,47 @@ impl Queue {
     }
 
     async fn send(&self, message: &str) {
-        let body = json!({"QueueUrl": self.url, "MessageBody": message});
-        self.call("SendMessage", body).await;
+        self.call("SendMessage", json!({"MessageBody": message}))
+            .await;
     }
 
-    /// How many messages a queue holds, waiting or being worked on.
-    async fn length(&self, url: &str) -> u64 {
-        let names = [
-            "ApproximateNumberOfMessages",
-            "ApproximateNumberOfMessagesNotVisible",
-            "ApproximateNumberOfMessagesDelayed",
-        ];
-        let body = json!({"QueueUrl": url, "AttributeNames": names});
-        let answer = self.call("GetQueueAttributes", body).await;
-        let count = |name: &str| {
-            text(&answer["Attributes"], name)
-                .parse::<u64>()
-                .expect("a number")
-        };
-        names.into_iter().map(count).sum()
-    }
-
-    /// The address of the queue's dead-letter queue.
-    async fn dead_letter_url(&self) -> String {
-        let queues = self.call("ListQueues", json!({})).await;
-        let urls: Vec<&str> = queues["QueueUrls"]
-            .as_array()
-            .unwrap()
+    /// What waits in the queue, in the order of the alphabet. It stays there, but cannot be received for a while.
+    async fn bodies(&self) -> Vec<String> {
+        let received = self
+            .call("ReceiveMessage", json!({"MaxNumberOfMessages": 10}))
+            .await;
+        let messages = received["Messages"].as_array().expect("messages");
+        let mut bodies: Vec<String> = messages
             .iter()
-            .filter_map(Value::as_str)
+            .map(|message| text(message, "Body"))
             .collect();
-        let found = urls.iter().find(|url| url.contains("DeadLetter"));
-        (*found.unwrap_or_else(|| panic!("no dead-letter queue in {urls:?}"))).to_owned()
+        bodies.sort();
+        bodies
+    }
+
+    /// How many messages the queue holds, waiting, in flight or delayed.
+    async fn length(&self) -> u64 {
+        let status = self.status().await;
+        let count = |name: &str| status[name].as_u64().expect("a number");
+        count("waiting") + count("in_flight") + count("delayed")
+    }
+
+    /// Waits until the queue holds so many messages.
+    async fn holds(&self, expected: u64) {
+        let what = format!("{} holds {expected}", self.name);
+        until(&what, async || match self.length().await {
+            length if length == expected => Ok(()),
+            other => Err(other),
+        })
+        .await;
     }
 }
 
+/// A message that nobody deleted can be received again after a second.
+const VISIBILITY: [&str; 2] = ["--parameter", "DeliveryVisibilityTimeout=1"];
+
 async fn start() -> Stack {
-    Stack::start_with(&[
-        "--processes",
-        "--environments",
-        "1",
-        "--parameter",
-        "DeliveryVisibilityTimeout=1",
-    ])
-    .await
+    Stack::start_with(&VISIBILITY).await
 }
 
 #[tokio::test]
@@ -115,8 +109,8 @@ async fn a_message_that_is_no_wake_up_ends_in_the_dead_letter_queue() {
     let college = stack.create_organization().await;
     let receiver = Receiver::content().await;
     let endpoint = college.subscribe(&receiver.url).await;
-    let queue = Queue::of(&stack).await;
-    let dead_letters = queue.dead_letter_url().await;
+    let queue = Queue::wake_ups(&stack).await;
+    let dead_letters = Queue::dead_letters(&stack).await;
     let bad = [
         "not a wake-up",
         "{}",
@@ -128,26 +122,20 @@ async fn a_message_that_is_no_wake_up_ends_in_the_dead_letter_queue() {
     }
     let event = college.post_event(&issued("a")).await;
     college.delivery_in(&event, &endpoint, "delivered").await;
-    until("the messages are dead letters", async || {
-        match queue.length(&dead_letters).await {
-            4 => Ok(()),
-            other => Err(other),
-        }
-    })
-    .await;
-    let body = json!({"QueueUrl": dead_letters, "MaxNumberOfMessages": 10});
-    let received = queue.call("ReceiveMessage", body).await;
-    let mut bodies: Vec<String> = received["Messages"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|message| text(message, "Body"))
-        .collect();
-    bodies.sort();
+    dead_letters.holds(4).await;
+    // Redriven while the fault is still there, they end where they were.
+    let said = redrive(&stack.url).await;
+    assert!(
+        said.starts_with(
+            "4 messages were moved from local-DeliveryDeadLetterQueue back to local-DeliveryQueue.\n"
+        ),
+        "{said}"
+    );
+    dead_letters.holds(4).await;
     let mut expected = bad;
     expected.sort_unstable();
-    assert_eq!(bodies, expected);
-    assert_eq!(queue.length(&queue.url).await, 0);
+    assert_eq!(dead_letters.bodies().await, expected);
+    assert_eq!(queue.length().await, 0);
     // The wake-up that came with them was neither lost nor repeated.
     assert_eq!(receiver.count(), 1);
 }
@@ -160,7 +148,7 @@ async fn wake_ups_for_what_is_done_or_unknown_do_nothing() {
     let endpoint = college.subscribe(&receiver.url).await;
     let event = college.post_event(&issued("a")).await;
     college.delivery_in(&event, &endpoint, "delivered").await;
-    let queue = Queue::of(&stack).await;
+    let queue = Queue::wake_ups(&stack).await;
     let unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
     let wake_up = |event: &str, endpoint: &str, attempt: u32| json!({"v": 1, "organization": college.id, "event": event, "endpoint": endpoint, "attempt": attempt});
     for attempt in 1..=20 {
@@ -170,17 +158,11 @@ async fn wake_ups_for_what_is_done_or_unknown_do_nothing() {
         let unknown = wake_up(&format!("evt_{unknown}"), &endpoint.id, attempt);
         queue.send(&unknown.to_string()).await;
     }
-    until("the queue is empty", async || {
-        match queue.length(&queue.url).await {
-            0 => Ok(()),
-            other => Err(other),
-        }
-    })
-    .await;
+    queue.holds(0).await;
     assert_eq!(receiver.count(), 1);
     let delivery = college.delivery_in(&event, &endpoint, "delivered").await;
     assert_eq!(delivery["attempts"], 1);
-    assert_eq!(queue.length(&queue.dead_letter_url().await).await, 0);
+    assert_eq!(Queue::dead_letters(&stack).await.length().await, 0);
 }
 
 #[tokio::test]
@@ -195,17 +177,54 @@ async fn a_wake_up_for_an_endpoint_the_event_was_not_accepted_for_reaches_nobody
     let foreign = school.subscribe(&theirs.url).await;
     let event = college.post_event(&issued("a")).await;
     college.delivery_in(&event, &endpoint, "delivered").await;
-    let queue = Queue::of(&stack).await;
+    let queue = Queue::wake_ups(&stack).await;
     for organization in [&college.id, &school.id] {
         let wake_up = json!({"v": 1, "organization": organization, "event": event, "endpoint": foreign.id, "attempt": 1});
         queue.send(&wake_up.to_string()).await;
     }
-    until("the queue is empty", async || {
-        match queue.length(&queue.url).await {
-            0 => Ok(()),
-            other => Err(other),
-        }
-    })
-    .await;
+    queue.holds(0).await;
     assert_eq!((mine.count(), theirs.count()), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wake_up_that_kept_crashing_the_function_is_redriven_and_delivered() {
+    let arguments = ["--processes", "--environments", "1"];
+    let stack = Stack::start_with(&[&arguments[..], &VISIBILITY].concat()).await;
+    let college = stack.create_organization().await;
+    let fatal = Receiver::start([Reply::Hang]).await;
+    let endpoint = college.subscribe(&fatal.url).await;
+    let event = college.post_event(&issued("a")).await;
+    let dead_letters = Queue::dead_letters(&stack).await;
+    let crash_each_time = async {
+        for time in 1.. {
+            fatal.requests(time).await;
+            for environment in stack.environments("delivery").await {
+                kill(environment);
+            }
+        }
+    };
+    tokio::select! {
+        () = crash_each_time => {}
+        () = dead_letters.holds(1) => {}
+    }
+    assert!(fatal.count() > 1, "it crashed {} times", fatal.count());
+    college.delivery_in(&event, &endpoint, "pending").await;
+
+    let receiver = Receiver::content().await;
+    let path = format!("endpoints/{}", endpoint.id);
+    let moved = json!({"url": receiver.url});
+    college.api.patch(&path, moved).await.expect(200);
+    let said = redrive(&stack.url).await;
+    assert!(said.starts_with("1 message was moved"), "{said}");
+    let delivery = college.delivery_in(&event, &endpoint, "delivered").await;
+    assert_eq!((receiver.count(), &delivery["attempts"]), (1, &json!(1)));
+
+    Queue::wake_ups(&stack).await.holds(0).await;
+    let said = redrive(&stack.url).await;
+    assert_eq!(
+        said,
+        "local-DeliveryDeadLetterQueue has no message for local-DeliveryQueue.\n\
+         local-DeliveryDeadLetterQueue: 0 waiting, 0 in flight, 0 delayed\n\
+         local-DeliveryQueue: 0 waiting, 0 in flight, 0 delayed\n"
+    );
 }

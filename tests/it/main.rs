@@ -18,6 +18,7 @@ mod source;
 mod stack;
 mod workspace;
 
+mod alarms;
 mod architecture;
 mod batch;
 mod completion;

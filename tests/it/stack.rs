@@ -147,13 +147,22 @@ impl Stack {
 
     /// The processes of a function, while functions are processes.
     pub(crate) async fn environments(&self, function: &str) -> Vec<u32> {
-        let url = format!("{}/_local/environments", self.url);
-        let answer = self.http.get(url).send().await.expect("local answers");
-        let all: Vec<Value> = answer.json().await.expect("a list of environments");
+        let all = self.list("environments").await;
         all.iter()
             .filter(|environment| environment["function"] == function)
             .filter_map(|environment| environment["pid"].as_u64()?.try_into().ok())
             .collect()
+    }
+
+    /// The queues with what they hold.
+    pub(crate) async fn queues(&self) -> Vec<Value> {
+        self.list("queues").await
+    }
+
+    async fn list(&self, what: &str) -> Vec<Value> {
+        let url = format!("{}/_local/{what}", self.url);
+        let answer = self.http.get(url).send().await.expect("local answers");
+        answer.json().await.expect("a list")
     }
 }
 
@@ -250,6 +259,16 @@ pub(crate) fn kill(process: u32) {
 fn pid(id: u32) -> Pid {
     let id = i32::try_from(id).ok().and_then(Pid::from_raw);
     id.expect("the id of a process")
+}
+
+/// What `local redrive` says about the stack at `url`.
+pub(crate) async fn redrive(url: &str) -> String {
+    let mut command = Command::new(LOCAL.as_path());
+    command.args(["redrive", "--url", url]);
+    let output = tokio::task::spawn_blocking(move || command.output()).await;
+    let output = output.expect("no panic").expect("local can be started");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("a text")
 }
 
 /// Asks again and again until the answer is `Ok`; past the deadline the test fails with the last `Err`.

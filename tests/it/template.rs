@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::workspace;
 
 /// The template, with `!Ref Name` as `{"!Ref": "Name"}`.
-fn template() -> Value {
+pub(crate) fn template() -> Value {
     let text = workspace::read("template.yaml");
     let documents = Yaml::load_from_str(&text).expect("YAML");
     let [document] = documents.as_slice() else {
@@ -37,7 +37,7 @@ fn plain(node: &Yaml<'_>) -> Value {
 }
 
 /// The resources of a type: name and properties.
-fn resources(template: &Value, kind: &str) -> Vec<(String, Value)> {
+pub(crate) fn resources(template: &Value, kind: &str) -> Vec<(String, Value)> {
     let resources = template["Resources"].as_object().expect("resources");
     let found: Vec<_> = resources
         .iter()

@@ -3,9 +3,8 @@
 //! A delivery without a row is pending. So a list goes over the events, each with the endpoints it
 //! was accepted for, and looks up the rows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::str::FromStr;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use lambda_http::{Body, Response};
@@ -15,8 +14,8 @@ use payload::timestamp;
 use reply::Problem;
 use serde::Serialize;
 use state::{
-    Attempt, Delivery, DeliveryKey, DeliveryStatus, EventFilter, Organization, Position, Recorded,
-    Skipped, StoredEvent, WakeUp,
+    Attempt, Delivery, DeliveryKey, DeliveryStatus, EventFilter, Organization, Position, Skipped,
+    StoredEvent,
 };
 
 use crate::handler::{Api, Call};
@@ -26,11 +25,9 @@ use crate::{endpoints, events, page};
 const EVENTS_AT_ONCE: usize = 50;
 /// Most rounds of that for one page of a list: where a filter matches little, a page ends early.
 const MAX_ROUNDS: usize = 6;
-/// How often a retry by hand is tried again on top of an attempt that was just recorded.
-const MAX_RECORD_TRIES: usize = 3;
-
+/// A delivery as it is shown.
 #[derive(Serialize)]
-struct View<'d> {
+pub(crate) struct View<'d> {
     event_id: EventId,
     endpoint_id: EndpointId,
     event_type: EventType,
@@ -46,12 +43,17 @@ struct View<'d> {
     skipped: Option<&'d Skipped>,
     #[serde(serialize_with = "timestamp::option::serialize")]
     next_attempt_at: Option<Timestamp>,
+    /// When it was first answered with 2xx.
+    #[serde(serialize_with = "timestamp::option::serialize")]
+    delivered_at: Option<Timestamp>,
+    /// How often it was replayed.
+    replays: u32,
     #[serde(serialize_with = "timestamp::serialize")]
     updated_at: Timestamp,
 }
 
 impl<'d> View<'d> {
-    fn new(delivery: &'d Delivery) -> Self {
+    pub(crate) fn new(delivery: &'d Delivery) -> Self {
         Self {
             event_id: delivery.event_id,
             endpoint_id: delivery.endpoint_id,
@@ -62,6 +64,8 @@ impl<'d> View<'d> {
             response: delivery.response.as_deref(),
             skipped: delivery.skipped.as_ref(),
             next_attempt_at: delivery.next_attempt_at,
+            delivered_at: delivery.delivered_at,
+            replays: delivery.replays,
             updated_at: delivery.updated_at,
         }
     }
@@ -159,76 +163,34 @@ pub(crate) async fn get(
     Ok(reply::json(200, &View::new(&delivery)))
 }
 
-/// `POST /events/{id}/deliveries/{endpoint}/retry`: attempts it again, now, whatever became of it, with
-/// the schedule from its start.
-pub(crate) async fn retry(
-    api: &Api,
-    call: &Call<'_>,
-    id: &str,
-    endpoint: &str,
-) -> Result<Response<Body>, Problem> {
-    let account = call.account(api).await?;
-    if !endpoints::find(&account, endpoint)?.enabled {
-        return Err(Problem::new(
-            409,
-            "endpoint_disabled",
-            "enable the endpoint first: its deliveries are held",
-        ));
-    }
-    for _ in 0..MAX_RECORD_TRIES {
-        let mut delivery = find(api, account.organization.id, (id, endpoint), call.now).await?;
-        // Without a row the first wake-up was lost, or is on its way: another one does no harm.
-        if delivery.revision > 0 {
-            delivery.status = DeliveryStatus::Retrying;
-            delivery.attempts_before = delivery.attempts;
-            delivery.next_attempt_at = Some(call.now);
-            let recorded = api
-                .deliveries
-                .record(&mut delivery, false, api.retention, call.now)
-                .await?;
-            if matches!(recorded, Recorded::Superseded(_)) {
-                continue;
-            }
-        }
-        // Not sent, it is answered 503: the caller's retry finds the row open and sends it.
-        api.queue
-            .send(&[(
-                WakeUp::new(delivery.key(), delivery.attempts + 1),
-                Duration::ZERO,
-            )])
-            .await?;
-        return Ok(reply::json(202, &View::new(&delivery)));
-    }
-    Err(Problem::new(
-        409,
-        "conflict",
-        "the delivery is being attempted right now; try again",
-    ))
-}
-
 /// The delivery named in the path, pending where it has no row.
-async fn find(
+pub(crate) async fn find(
     api: &Api,
     organization: OrganizationId,
     (event, endpoint): (&str, &str),
     now: Timestamp,
 ) -> Result<Delivery, Problem> {
     let event = events::find(api, organization, event, now).await?;
-    let endpoint = endpoint
-        .parse()
-        .ok()
-        .filter(|endpoint| event.endpoint_ids.contains(endpoint));
-    let endpoint = endpoint.ok_or_else(|| Problem::not_found("delivery"))?;
+    let Ok(endpoint) = endpoint.parse() else {
+        return Err(Problem::not_found("delivery"));
+    };
     let key = DeliveryKey {
         organization,
         event: event.id,
         endpoint,
     };
-    Ok(api
-        .deliveries
-        .get(key)
-        .await?
-        .unwrap_or_else(|| Delivery::pending(key, event.event_type)))
+    match api.deliveries.get(key).await? {
+        Some(row) => Ok(row),
+        None if event.endpoint_ids.contains(&endpoint) => {
+            Ok(Delivery::pending(key, event.event_type))
+        }
+        None => Err(Problem::not_found("delivery")),
+    }
+}
+
+/// Every status, for people.
+pub(crate) fn status_names() -> String {
+    DeliveryStatus::ALL.map(DeliveryStatus::name).join(", ")
 }
 
 async fn page_of(
@@ -237,10 +199,10 @@ async fn page_of(
     organization: &Organization,
     endpoint: Option<EndpointId>,
 ) -> Result<Response<Body>, Problem> {
-    let expected = "must be one of: pending, retrying, delivered, exhausted, held, skipped";
+    let expected = format!("must be one of: {}", status_names());
     let filter = Filter {
         endpoint,
-        status: page::parameter(call.request, "status", expected)?,
+        status: page::parameter(call.request, "status", &expected)?,
     };
     let limit = page::limit(call.request)?;
     let start =
@@ -312,12 +274,23 @@ async fn rows_of(api: &Api, events: &[StoredEvent]) -> Result<Vec<Delivery>, Pro
     Ok(deliveries)
 }
 
-/// Every delivery of these events: its row, or pending.
-fn of_events(events: &[StoredEvent], rows: &HashMap<DeliveryKey, Delivery>) -> Vec<Delivery> {
+/// Every delivery of these events: its row, or pending. An endpoint that a replay has sent an event of
+/// before its time has a row too.
+pub(crate) fn of_events(
+    events: &[StoredEvent],
+    rows: &HashMap<DeliveryKey, Delivery>,
+) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
+    let mut endpoints_of: HashMap<EventId, BTreeSet<EndpointId>> = HashMap::new();
+    for key in rows.keys() {
+        endpoints_of
+            .entry(key.event)
+            .or_default()
+            .insert(key.endpoint);
+    }
     for event in events {
-        let mut endpoints = event.endpoint_ids.clone();
-        endpoints.sort_unstable();
+        let mut endpoints = endpoints_of.remove(&event.id).unwrap_or_default();
+        endpoints.extend(&event.endpoint_ids);
         deliveries.extend(endpoints.into_iter().map(|endpoint| {
             let key = DeliveryKey {
                 organization: event.organization_id,

@@ -15,7 +15,7 @@ use state::{
 use crate::config::Config;
 use crate::{
     convert, deliveries, directory, endpoints, event_types, events, keys, organizations,
-    quarantine, relays,
+    quarantine, relays, replays, resend,
 };
 
 const BASE: &str = "/api/v1/";
@@ -133,7 +133,16 @@ impl Api {
                 deliveries::get(self, &call, id, endpoint).await
             }
             (["events", id, "deliveries", endpoint, "retry"], "POST") => {
-                deliveries::retry(self, &call, id, endpoint).await
+                resend::delivery(self, &call, id, endpoint).await
+            }
+            (["events", id, "replay"], "POST") => resend::event(self, &call, id).await,
+            (["endpoints", id, "replay"], "POST") => replays::create(self, &call, id).await,
+            (["endpoints", id, "replays"], "GET") => replays::list(self, &call, id).await,
+            (["endpoints", id, "replays", replay], "GET") => {
+                replays::get(self, &call, id, replay).await
+            }
+            (["endpoints", id, "replays", replay], "DELETE") => {
+                replays::cancel(self, &call, id, replay).await
             }
             (["deliveries"], "GET") => deliveries::list(self, &call).await,
             (["endpoints", id, "stats"], "GET") => endpoints::stats(self, &call, id).await,
@@ -165,8 +174,9 @@ impl Api {
                     "organizations" | "endpoints" | "events" | "relays" | "quarantine",
                     _,
                 ]
-                | ["endpoints", _, "stats"]
-                | ["quarantine", _, "replay"]
+                | ["endpoints", _, "stats" | "replay" | "replays"]
+                | ["endpoints", _, "replays", _]
+                | ["events" | "quarantine", _, "replay"]
                 | ["organizations", _, "keys"]
                 | ["organizations", _, "keys", _]
                 | ["endpoints" | "events", _, "deliveries"]

@@ -22,6 +22,8 @@ mod organizations;
 mod page;
 mod quarantine;
 mod relays;
+mod replays;
+mod resend;
 
 pub use config::Config;
 pub use handler::Api;

@@ -10,13 +10,16 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use payload::convert::Rendered;
+use payload::retry_after;
 use payload::target::TargetPolicy;
 use payload::webhook::Webhook;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, Response, redirect};
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Client, Response, StatusCode, redirect};
 use state::{Endpoint, StoredEvent};
 
-use crate::outcome::{Answer, Failure};
+use crate::failure::Failure;
+use crate::outcome::Answer;
 
 const USER_AGENT: &str = "certhooks/1";
 /// Most that is read of an answer: who sends more is cut off, not waited for.
@@ -63,22 +66,24 @@ impl Sender {
     ) -> Answer {
         let started = Instant::now();
         let deadline = Duration::from_secs(endpoint.timeout_seconds.into());
-        let mut status = None;
-        let sent = self.send(endpoint, event, rendered, now, &mut status);
+        let mut answer = Answer {
+            at: now,
+            took: Duration::ZERO,
+            status: None,
+            failure: None,
+            retry_after: None,
+            body: None,
+        };
+        let sent = self.send(endpoint, event, rendered, &mut answer);
         let sent = tokio::time::timeout(deadline, sent).await;
         // A status that was received stays in the log, also when the body then broke off.
-        let (failure, body) = match sent {
-            Ok(Ok(body)) => (status.and_then(Failure::of_status), body),
-            Ok(Err(failure)) => (Some(failure), None),
-            Err(_) => (Some(Failure::Timeout), None),
+        answer.failure = match sent {
+            Ok(Ok(())) => answer.status.and_then(Failure::of_status),
+            Ok(Err(failure)) => Some(failure),
+            Err(_) => Some(Failure::Timeout),
         };
-        Answer {
-            at: now,
-            took: started.elapsed(),
-            status,
-            failure,
-            body,
-        }
+        answer.took = started.elapsed();
+        answer
     }
 
     async fn send(
@@ -86,9 +91,8 @@ impl Sender {
         endpoint: &Endpoint,
         event: &StoredEvent,
         rendered: Rendered,
-        now: Timestamp,
-        status: &mut Option<u16>,
-    ) -> Result<Option<String>, Failure> {
+        answer: &mut Answer,
+    ) -> Result<(), Failure> {
         // The policy may have become stricter since the endpoint was made.
         let url = self
             .target_policy
@@ -104,7 +108,7 @@ impl Sender {
             secret: &endpoint.secret,
             rendered: &rendered,
             cloudevents: endpoint.cloudevents,
-            at: now,
+            at: answer.at,
         };
         let mut request = self
             .client
@@ -115,10 +119,16 @@ impl Sender {
         }
         let request = request.body(rendered.body);
         let response = request.send().await.map_err(|error| failure_of(&error))?;
-        *status = Some(response.status().as_u16());
-        read_start(response)
-            .await
-            .map_err(|error| failure_of(&error))
+        let status = response.status();
+        answer.status = Some(status.as_u16());
+        if let StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE = status {
+            let asked = response.headers().get(RETRY_AFTER);
+            let asked = asked.and_then(|asked| asked.to_str().ok());
+            answer.retry_after = asked.and_then(|asked| retry_after::parse(asked, answer.at));
+        }
+        let body = read_start(response).await;
+        answer.body = body.map_err(|error| failure_of(&error))?;
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! One batch of wake-ups: read what they are about, act on all of them at once, answer for each.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -8,15 +9,16 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
 use payload::convert::Unmappable;
 use state::{
-    Accounts, Aws, Chain, Count, Credentials, Deliveries, DeliveryQueue, DeliveryStatus, Endpoint,
-    Recorded, StateError, WakeUp,
+    Accounts, Aws, Chain, Count, Credentials, Deliveries, DeliveryQueue, DeliveryStatus,
+    DisabledReason, Endpoint, Message, Recorded, StateError, WakeUp,
 };
 use tracing::{debug, error, info, warn};
 
 use crate::attempt::Sender;
 use crate::config::Config;
+use crate::failure::Failure;
 use crate::known::Known;
-use crate::outcome::{Answer, apply, fits_the_queue};
+use crate::outcome::{Answer, apply};
 use crate::plan::{Attempted, Plan, plan};
 use crate::rendering::rendering;
 
@@ -98,7 +100,17 @@ impl Delivery {
         for message in event.payload.records {
             let message_id = message.message_id.clone().unwrap_or_default();
             match read(message) {
-                Some(received) => batch.push(received),
+                Some((Message::WakeUp(wake_up), redelivered)) => batch.push(Received {
+                    message_id,
+                    wake_up,
+                    redelivered,
+                }),
+                Some((Message::Beat(sent_at), _)) => {
+                    if let Err(error) = self.deliveries.keep_beat(sent_at).await {
+                        warn!(error = %Chain(&error), "the beat comes back");
+                        response.add_failure(message_id);
+                    }
+                }
                 None => {
                     // Nobody can read it; as a failure it ends in the dead-letter queue, where people look.
                     error!(message.id = %message_id, "the message is no wake-up");
@@ -145,11 +157,12 @@ impl Delivery {
             Plan::WakeAgain(row) => self.wake_next(row, time.now()).await,
             Plan::Hold(mut held) => {
                 info!(event.id = %id, endpoint.id = %endpoint_id, "held: the endpoint is disabled or gone");
-                // If somebody else wrote in between, their state is newer than what this was decided from.
-                let now = time.now();
+                held.settle(DeliveryStatus::Held);
+                // If somebody else wrote in between, their state is newer than what this was decided from,
+                // and open only with a wake-up of its own.
                 let recorded = self
                     .deliveries
-                    .record(&mut held, false, self.retention, now);
+                    .record(&mut held, self.retention, time.now());
                 recorded.await.map(drop)
             }
             Plan::Attempt(delivery, attempted) => {
@@ -163,7 +176,8 @@ impl Delivery {
                 let sent = self.sender.attempt(endpoint, event, rendered, time.now());
                 let answer = sent.await;
                 let now = time.now();
-                match self.record(delivery, &answer, endpoint, now).await? {
+                let endpoint = self.heed_gone(endpoint, &answer, now).await?;
+                match self.record(delivery, &answer, &endpoint, now).await? {
                     Some(delivery) => {
                         log(&delivery, &answer);
                         self.wake_next(&delivery, now).await
@@ -174,6 +188,30 @@ impl Delivery {
         }
     }
 
+    /// Disables an endpoint that answered 410, before that is recorded: a crash in between comes back, and
+    /// finds the endpoint disabled. The endpoint as it is then.
+    async fn heed_gone<'e>(
+        &self,
+        endpoint: &'e Endpoint,
+        answer: &Answer,
+        now: Timestamp,
+    ) -> Result<Cow<'e, Endpoint>, StateError> {
+        let is_gone = answer.failure == Some(Failure::Gone) && endpoint.enabled;
+        if !is_gone
+            || !self
+                .accounts
+                .disable_endpoint(endpoint, DisabledReason::Gone, now)
+                .await?
+        {
+            return Ok(Cow::Borrowed(endpoint));
+        }
+        warn!(endpoint.id = %endpoint.id, "disabled: the endpoint answered 410");
+        Ok(Cow::Owned(Endpoint {
+            enabled: false,
+            ..endpoint.clone()
+        }))
+    }
+
     /// Records that the event cannot be said in the endpoint's dialect, and counts it.
     async fn skip(
         &self,
@@ -181,12 +219,9 @@ impl Delivery {
         why: &Unmappable,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        delivery.status = DeliveryStatus::Skipped;
+        delivery.settle(DeliveryStatus::Skipped);
         delivery.skipped = Some(why.into());
-        delivery.next_attempt_at = None;
-        let recorded = self
-            .deliveries
-            .record(&mut delivery, false, self.retention, now);
+        let recorded = self.deliveries.record(&mut delivery, self.retention, now);
         // Superseded: a duplicate message did the same, and counted it.
         if recorded.await? == Recorded::Written {
             let key = delivery.key();
@@ -209,11 +244,11 @@ impl Delivery {
         delivery: &state::Delivery,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        if delivery.status != DeliveryStatus::Retrying || !fits_the_queue(delivery, now) {
+        if !delivery.queued {
             return Ok(());
         }
-        let wake_up = WakeUp::new(delivery.key(), delivery.attempts + 1);
-        self.queue.send(&[(wake_up, delivery.wait(now))]).await
+        let wake_up = (delivery.wake_up(), delivery.wait(now));
+        self.queue.send(&[wake_up]).await
     }
 
     /// Writes what the answer makes of the delivery; `None` when the record of a duplicate stands instead,
@@ -228,13 +263,9 @@ impl Delivery {
         let number = read.attempts + 1;
         let mut base = read;
         for _ in 0..MAX_RECORD_TRIES {
-            let mut delivery = apply(base, answer, endpoint.retry_schedule, now, rand::random());
-            let sweep = !fits_the_queue(&delivery, now);
-            match self
-                .deliveries
-                .record(&mut delivery, sweep, self.retention, now)
-                .await?
-            {
+            let mut delivery = apply(base, answer, endpoint, now, rand::random());
+            let recorded = self.deliveries.record(&mut delivery, self.retention, now);
+            match recorded.await? {
                 Recorded::Written => return Ok(Some(delivery)),
                 Recorded::Superseded(current) => {
                     // A duplicate message made the same attempt. Its record stands, unless this one
@@ -252,18 +283,14 @@ impl Delivery {
     }
 }
 
-/// Reads a message of the queue, if it is a wake-up.
-fn read(message: SqsMessage) -> Option<Received> {
-    let wake_up = serde_json::from_str(message.body.as_deref()?).ok()?;
+/// Reads a message of the queue, and whether it was handed out before.
+fn read(message: SqsMessage) -> Option<(Message, bool)> {
     let receives = message
         .attributes
         .get("ApproximateReceiveCount")
         .and_then(|count| count.parse::<u32>().ok());
-    Some(Received {
-        message_id: message.message_id?,
-        wake_up,
-        redelivered: receives.is_some_and(|count| count > 1),
-    })
+    let redelivered = receives.is_some_and(|count| count > 1);
+    Some((Message::read(&message.body?)?, redelivered))
 }
 
 /// One line per attempt.

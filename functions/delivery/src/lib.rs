@@ -12,6 +12,7 @@
 
 mod attempt;
 mod config;
+mod failure;
 mod handler;
 mod known;
 mod outcome;

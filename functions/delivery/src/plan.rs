@@ -1,7 +1,7 @@
 //! What a wake-up leads to, decided from what was read. Nothing here has an effect.
 
 use payload::event_type::EventType;
-use state::{Account, Delivery, DeliveryStatus, Endpoint, Organization, StoredEvent, WakeUp};
+use state::{Account, Delivery, Endpoint, Organization, StoredEvent, WakeUp};
 
 /// What to do about a wake-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +41,9 @@ pub(crate) fn plan<'a>(
             return Plan::Done("it was finished before");
         }
         if wake_up.attempt <= row.attempts {
-            let last = redelivered && wake_up.attempt == row.attempts;
-            return if last {
+            // What the sweep wakes up needs no message.
+            let was_last = redelivered && wake_up.attempt == row.attempts;
+            return if was_last && row.queued {
                 Plan::WakeAgain(row)
             } else {
                 Plan::Done("this attempt was made before")
@@ -54,7 +55,8 @@ pub(crate) fn plan<'a>(
         .unwrap_or_else(|| pending(wake_up, event.event_type));
     let endpoint = account.and_then(|account| {
         let endpoint = account.endpoint(wake_up.delivery().endpoint)?;
-        endpoint.enabled.then_some(Attempted {
+        let may_be_sent = endpoint.enabled || delivery.even_if_disabled;
+        may_be_sent.then_some(Attempted {
             event,
             endpoint,
             organization: &account.organization,
@@ -62,11 +64,7 @@ pub(crate) fn plan<'a>(
     });
     match endpoint {
         Some(attempted) => Plan::Attempt(delivery, attempted),
-        None => Plan::Hold(Delivery {
-            status: DeliveryStatus::Held,
-            next_attempt_at: None,
-            ..delivery
-        }),
+        None => Plan::Hold(delivery),
     }
 }
 
@@ -78,7 +76,7 @@ fn pending(wake_up: &WakeUp, event_type: EventType) -> Delivery {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
     use payload::id::{EndpointId, EventId, OrganizationId};
-    use state::{DeliveryKey, testing};
+    use state::{DeliveryKey, DeliveryStatus, testing};
 
     use super::*;
 
@@ -108,6 +106,7 @@ mod tests {
         Delivery {
             status,
             attempts,
+            queued: true,
             revision: 1,
             ..Delivery::pending(world.wake_up.delivery(), EventType::CredentialIssued)
         }
@@ -166,6 +165,12 @@ mod tests {
     }
 
     #[test]
+    fn a_delivery_that_recovery_gave_up_is_attempted_when_its_message_turns_up_after_all() {
+        check(2, true, DeliveryStatus::Stuck, 1, "attempt");
+        check(1, true, DeliveryStatus::Stuck, 0, "attempt");
+    }
+
+    #[test]
     fn nothing_happens_to_a_finished_delivery() {
         for status in [
             DeliveryStatus::Delivered,
@@ -183,13 +188,7 @@ mod tests {
         world.account.endpoints[0].enabled = false;
         let disabled = Some(&world.account);
         let held = plan(&world.wake_up, false, None, Some(&world.event), disabled);
-        assert!(matches!(
-            held,
-            Plan::Hold(Delivery {
-                status: DeliveryStatus::Held,
-                ..
-            })
-        ));
+        assert!(matches!(held, Plan::Hold(_)));
         let deleted = Account {
             endpoints: Vec::new(),
             ..world.account.clone()
@@ -198,6 +197,22 @@ mod tests {
             let held = plan(&world.wake_up, false, None, Some(&world.event), account);
             assert!(matches!(held, Plan::Hold(_)));
         }
+    }
+
+    #[test]
+    fn a_delivery_to_a_disabled_endpoint_is_attempted_on_demand() {
+        let mut world = world(2);
+        world.account.endpoints[0].enabled = false;
+        let mut row = row(&world, DeliveryStatus::Retrying, 1);
+        row.even_if_disabled = true;
+        let plan = plan(
+            &world.wake_up,
+            false,
+            Some(&row),
+            Some(&world.event),
+            Some(&world.account),
+        );
+        assert!(matches!(plan, Plan::Attempt(..)));
     }
 
     #[test]

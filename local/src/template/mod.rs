@@ -89,7 +89,9 @@ impl Template {
             result.add(resource, &globals, &scope)?;
         }
         // A redrive policy names its dead-letter queue, which must exist first.
-        result.queues.sort_by_key(Queue::has_dead_letter_queue);
+        result
+            .queues
+            .sort_by_key(|queue| queue.dead_letter_queue_arn().is_some());
         Ok(result)
     }
 

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::{ACCOUNT, REGION};
+
 /// A DynamoDB table. Serializes to the body of DynamoDB's `CreateTable`, whose words the template uses.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -116,9 +118,15 @@ struct RedrivePolicy {
 }
 
 impl Queue {
-    /// Whether it hands messages on that nobody could handle.
-    pub(crate) fn has_dead_letter_queue(&self) -> bool {
-        self.redrive_policy.is_some()
+    /// Its Amazon Resource Name.
+    pub(crate) fn arn(&self) -> String {
+        format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{}", self.queue_name)
+    }
+
+    /// The queue that gets the messages which nobody could handle.
+    pub(crate) fn dead_letter_queue_arn(&self) -> Option<&str> {
+        let policy = self.redrive_policy.as_ref()?;
+        Some(&policy.dead_letter_target_arn)
     }
 
     /// The attributes of SQS's `CreateQueue`, which are all strings.

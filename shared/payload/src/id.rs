@@ -28,6 +28,8 @@ macro_rules! id {
         impl $name {
             /// What every such identifier starts with.
             pub const PREFIX: &'static str = $prefix;
+            /// The identifier of nothing: it is never made.
+            pub const NIL: Self = Self(Ulid::nil());
 
             /// Makes an identifier that sorts after all made in earlier milliseconds.
             pub fn new(now: Timestamp, random: &mut impl Rng) -> Self {
@@ -36,6 +38,18 @@ macro_rules! id {
                 // A clock before 1970 is a broken machine; the id stays unique, only its order is lost.
                 let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or(0);
                 Self(Ulid::from_parts(milliseconds, u128::from_be_bytes(bytes)))
+            }
+
+            /// What sorts before all that are made at this time or later.
+            pub fn least(at: Timestamp) -> Self {
+                let milliseconds = u64::try_from(at.as_millisecond()).unwrap_or(0);
+                Self(Ulid::from_parts(milliseconds, 0))
+            }
+
+            /// What sorts after all that were made before this time.
+            pub fn greatest_before(at: Timestamp) -> Self {
+                let milliseconds = u64::try_from(at.as_millisecond().saturating_sub(1));
+                Self(Ulid::from_parts(milliseconds.unwrap_or(0), u128::MAX))
             }
 
             /// When it was made, to the millisecond.
@@ -138,6 +152,11 @@ id!(
     /// A webhook that could not be read and is kept until it can: `qrt_…`.
     QuarantineId,
     "qrt_"
+);
+id!(
+    /// A replay of a range of events for an endpoint: `rpl_…`.
+    ReplayId,
+    "rpl_"
 );
 
 impl EventId {

@@ -20,6 +20,7 @@ pub mod idempotency;
 pub mod known;
 pub mod receiver_auth;
 pub mod retry;
+pub mod retry_after;
 pub mod secret;
 pub mod signature;
 pub mod target;

@@ -231,6 +231,17 @@ pub fn authorization(request: &Request) -> Result<Option<&str>, Problem> {
     header(request, "authorization").map_err(|_| AccessError::BadKey.into())
 }
 
+/// Reads a body that may be left out, and else must be a JSON object.
+///
+/// # Errors
+/// 400 when it is something else.
+pub fn read_options(request: &Request) -> Result<Map<String, Value>, Problem> {
+    if request.body().as_ref().is_empty() {
+        return Ok(Map::new());
+    }
+    read_object(request)
+}
+
 /// Reads a body that must be a JSON object.
 ///
 /// # Errors

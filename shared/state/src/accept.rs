@@ -19,6 +19,7 @@ use serde_bytes::ByteBuf;
 
 use crate::accounts::Organization;
 use crate::bodies;
+use crate::bucket::Bucket;
 use crate::credentials::Credentials;
 use crate::delivery::DeliveryKey;
 use crate::error::StateError;
@@ -246,7 +247,7 @@ impl Events {
         let row = EventRow {
             pk: keyspace::month(organization.id, &id.month()),
             sk: id,
-            audit: keyspace::audit(id, now),
+            audit: Bucket::of(id, now),
             event_type,
             dialect,
             timestamp,

@@ -12,12 +12,12 @@ use payload::timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::Cache;
-use crate::endpoints::Endpoint;
+use crate::endpoints::{Disabled, DisabledReason, Endpoint};
 use crate::error::StateError;
 use crate::keys::KeyRecord;
 use crate::keyspace::{self, ENDPOINT_PREFIX, ORGANIZATION, ORGANIZATIONS};
 use crate::relays::Relay;
-use crate::rows::{Item, Page, from_item, key, number, sort_key, text, to_item};
+use crate::rows::{Item, Page, from_item, is_written, key, number, sort_key, text, to_item};
 
 /// A customer of the platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -246,17 +246,28 @@ impl Accounts {
             .send()
             .await;
         self.accounts.forget(&endpoint.organization_id);
-        match put {
-            Ok(_) => Ok(true),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(StateError::while_doing("change an endpoint")(error)),
-        }
+        is_written(put, "change an endpoint")
+    }
+
+    /// Disables an endpoint; `false` when someone changed it since it was read: what spoke against it was
+    /// about what it was before.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn disable_endpoint(
+        &self,
+        endpoint: &Endpoint,
+        reason: DisabledReason,
+        now: Timestamp,
+    ) -> Result<bool, StateError> {
+        self.update_endpoint(&Endpoint {
+            enabled: false,
+            disabled: Some(Disabled { reason, at: now }),
+            updated_at: now,
+            revision: endpoint.revision + 1,
+            ..endpoint.clone()
+        })
+        .await
     }
 
     /// Deletes an endpoint; deleting what is gone is no error.

@@ -20,16 +20,26 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(1),
 ];
 
+/// Which state of a row is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consistency {
+    /// The last one.
+    Strong,
+    /// One that was the last a moment ago, for half the price.
+    Eventual,
+}
+
 /// The rows with these keys, each with the name of its table, in no order; what does not exist is not
 /// there. No key may be named twice.
 pub(crate) async fn batch_get(
     client: &Client,
     keys: &[(&String, Item)],
+    consistency: Consistency,
     doing: &'static str,
 ) -> Result<Vec<(String, Item)>, StateError> {
     let mut found = Vec::with_capacity(keys.len());
     for batch in keys.chunks(BATCH) {
-        read_batch(client, batch, doing, &mut found).await?;
+        read_batch(client, batch, consistency, doing, &mut found).await?;
     }
     Ok(found)
 }
@@ -37,6 +47,7 @@ pub(crate) async fn batch_get(
 async fn read_batch(
     client: &Client,
     batch: &[(&String, Item)],
+    consistency: Consistency,
     doing: &'static str,
     found: &mut Vec<(String, Item)>,
 ) -> Result<(), StateError> {
@@ -47,7 +58,9 @@ async fn read_batch(
     let mut request: HashMap<String, KeysAndAttributes> = HashMap::new();
     for (table, keys) in by_table {
         let keys = KeysAndAttributes::builder().set_keys(Some(keys));
-        let keys = keys.consistent_read(true).build();
+        let keys = keys
+            .consistent_read(consistency == Consistency::Strong)
+            .build();
         request.insert(table.clone(), keys.expect("keys are set"));
     }
     for pause in PAUSES {

@@ -11,7 +11,7 @@ use payload::known::{Known, Said, known_credential, unknown_achievement, unknown
 use payload::timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::batch_get::batch_get;
+use crate::batch_get::{Consistency, batch_get};
 use crate::directory::Entry;
 use crate::error::StateError;
 use crate::keyspace;
@@ -117,7 +117,13 @@ impl Credentials {
     ) -> Result<Vec<Item>, StateError> {
         let keys = sort_keys.map(|sk| (&self.table, key(keyspace::organization(organization), sk)));
         let keys: Vec<(&String, Item)> = keys.collect();
-        let found = batch_get(&self.client, &keys, "read what is known of a credential").await?;
+        let found = batch_get(
+            &self.client,
+            &keys,
+            Consistency::Strong,
+            "read what is known of a credential",
+        )
+        .await?;
         Ok(found.into_iter().map(|(_, item)| item).collect())
     }
 

@@ -6,17 +6,22 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use payload::id::{EventId, OrganizationId};
 use tracing::error;
 
-use crate::batch_get::batch_get;
+use crate::batch_get::{Consistency, batch_get};
 use crate::delivery::{Delivery, DeliveryKey, DeliveryRow};
 use crate::error::{Chain, StateError};
 use crate::event_row::{event_key, read_event};
 use crate::events::StoredEvent;
 use crate::keyspace::{self, PK};
 use crate::rows::{Item, from_item, number, row_in_the_way, sort_key, text, to_item};
+
+/// Rows that are read with one request, and requests that are made side by side.
+const ROWS_AT_ONCE: usize = 100;
+const PAGES_AT_ONCE: usize = 8;
 
 /// What became of writing a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +63,8 @@ impl Found {
 /// The table.
 #[derive(Debug, Clone)]
 pub struct Deliveries {
-    client: Client,
-    table: String,
+    pub(crate) client: Client,
+    pub(crate) table: String,
     events_table: String,
 }
 
@@ -91,29 +96,54 @@ impl Deliveries {
             .map(|(of, event)| (&self.events_table, event_key(of, event)));
         let wanted: Vec<(&String, Item)> = rows.chain(events).collect();
         let mut found = Found::default();
-        for (table, item) in batch_get(&self.client, &wanted, "read deliveries").await? {
+        for (table, item) in batch_get(
+            &self.client,
+            &wanted,
+            Consistency::Strong,
+            "read deliveries",
+        )
+        .await?
+        {
             found.take(item, table == self.table);
         }
         Ok(found)
     }
 
-    /// Writes a row in place of the one that was read (`revision` 0: there was none).
+    /// Rows of these deliveries, possibly as they were a moment ago; what does not exist is missing, and a
+    /// row that cannot be read is an error of its own.
     ///
-    /// `sweep` says that no message wakes the next attempt up: the row then waits in the index `due`.
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn recent_rows(
+        &self,
+        deliveries: impl Iterator<Item = DeliveryKey>,
+    ) -> Result<HashMap<DeliveryKey, Result<Delivery, StateError>>, StateError> {
+        let keys: Vec<(&String, Item)> = deliveries.map(|key| (&self.table, key.item())).collect();
+        let (client, doing) = (&self.client, "read deliveries");
+        let pages = stream::iter(keys.chunks(ROWS_AT_ONCE))
+            .map(|keys| batch_get(client, keys, Consistency::Eventual, doing))
+            .buffer_unordered(PAGES_AT_ONCE);
+        let pages: Vec<Vec<(String, Item)>> = pages.try_collect().await?;
+        let items = pages.into_iter().flatten().map(|(_, item)| item);
+        Ok(items
+            .filter_map(|item| Some((DeliveryKey::read(&item)?, from_item(item))))
+            .collect())
+    }
+
+    /// Writes a row in place of the one that was read (`revision` 0: there was none).
     ///
     /// # Errors
     /// DynamoDB did not answer.
     pub async fn record(
         &self,
         delivery: &mut Delivery,
-        sweep: bool,
         retention: SignedDuration,
         now: Timestamp,
     ) -> Result<Recorded, StateError> {
         let read = delivery.revision;
         delivery.revision += 1;
         delivery.updated_at = now;
-        let stored = DeliveryRow::new(delivery, sweep, retention);
+        let stored = DeliveryRow::new(delivery, retention);
         let mut row = to_item(&stored)?;
         row.extend(delivery.key().item());
         let put = self

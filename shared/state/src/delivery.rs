@@ -1,18 +1,19 @@
 //! A delivery: one event for one endpoint, and how it stands.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use payload::convert::Unmappable;
 use payload::event_type::EventType;
-use payload::id::{EndpointId, EventId, OrganizationId};
+use payload::id::{EndpointId, EventId, OrganizationId, ReplayId};
 use payload::timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::keyspace;
-use crate::rows::{Item, key};
+use crate::bucket::Bucket;
+use crate::delivery_status::{DeliveryStatus, Skipped};
+use crate::keyspace::{self, PK};
+use crate::queue::WakeUp;
+use crate::rows::{Item, key, sort_key};
 
 /// How many attempts of a delivery are kept, the last ones.
 pub const HISTORY_LENGTH: usize = 10;
@@ -27,99 +28,28 @@ pub struct DeliveryKey {
 }
 
 impl DeliveryKey {
+    /// The key of no delivery.
+    pub(crate) const NONE: Self = Self {
+        organization: OrganizationId::NIL,
+        event: EventId::NIL,
+        endpoint: EndpointId::NIL,
+    };
+
+    /// The key in the two attributes of a row, or of its entry in an index.
+    pub(crate) fn read(item: &Item) -> Option<Self> {
+        let (event, endpoint) = sort_key(item)?.split_once('#')?;
+        Some(Self {
+            organization: keyspace::organization_of(item.get(PK)?.as_s().ok()?)?,
+            event: event.parse().ok()?,
+            endpoint: endpoint.parse().ok()?,
+        })
+    }
+
     pub(crate) fn item(self) -> Item {
         key(
             keyspace::month(self.organization, &self.event.month()),
             keyspace::delivery(self.event, self.endpoint),
         )
-    }
-}
-
-/// State of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryStatus {
-    /// Accepted, not yet attempted.
-    Pending,
-    /// Attempted without success, and to be attempted again.
-    Retrying,
-    /// Answered with 2xx.
-    Delivered,
-    /// All attempts of the schedule failed.
-    Exhausted,
-    /// Kept until someone asks for it: the endpoint was disabled or gone.
-    Held,
-    /// Not sent: the event cannot be said in the endpoint's dialect.
-    Skipped,
-}
-
-/// Why a delivery was skipped.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "reason", content = "missing", rename_all = "snake_case")]
-pub enum Skipped {
-    /// The dialect has no event of this type.
-    NoSuchType,
-    /// The dialect asks for facts that nobody said: canonical paths.
-    MissingFacts(Vec<String>),
-}
-
-impl From<&Unmappable> for Skipped {
-    fn from(why: &Unmappable) -> Self {
-        match why {
-            Unmappable::NoSuchType => Self::NoSuchType,
-            Unmappable::Missing(paths) => {
-                Self::MissingFacts(paths.iter().map(ToString::to_string).collect())
-            }
-        }
-    }
-}
-
-impl DeliveryStatus {
-    /// Every status.
-    pub const ALL: [Self; 6] = [
-        Self::Pending,
-        Self::Retrying,
-        Self::Delivered,
-        Self::Exhausted,
-        Self::Held,
-        Self::Skipped,
-    ];
-
-    /// Its name in the API.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Retrying => "retrying",
-            Self::Delivered => "delivered",
-            Self::Exhausted => "exhausted",
-            Self::Held => "held",
-            Self::Skipped => "skipped",
-        }
-    }
-
-    /// Whether a wake-up can still change it.
-    pub const fn is_open(self) -> bool {
-        match self {
-            Self::Pending | Self::Retrying => true,
-            Self::Delivered | Self::Exhausted | Self::Held | Self::Skipped => false,
-        }
-    }
-}
-
-impl fmt::Display for DeliveryStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for DeliveryStatus {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        Self::ALL
-            .into_iter()
-            .find(|status| status.name() == name)
-            .ok_or(())
     }
 }
 
@@ -139,6 +69,18 @@ pub struct Attempt {
     pub error: Option<String>,
     /// From before the request until the answer was read or given up.
     pub duration_ms: u64,
+    /// Whether it was asked for by a replay, and not the schedule's.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub replay: bool,
+}
+
+/// How often recovery made a lost wake-up again, and when it last did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the two are said above")]
+pub struct Recovered {
+    pub times: u8,
+    #[serde(serialize_with = "timestamp::serialize")]
+    pub at: Timestamp,
 }
 
 /// The row of a delivery.
@@ -156,9 +98,16 @@ pub struct Delivery {
     pub status: DeliveryStatus,
     /// Attempts made so far.
     pub attempts: u32,
-    /// Attempts made before the retry schedule was last started: more than none after a retry by hand.
+    /// Attempts made before the retry schedule was last started: more than none after a replay.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub attempts_before: u32,
+    /// When the first attempt of the retry schedule was made, if it failed.
+    #[serde(
+        serialize_with = "timestamp::option::serialize",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    pub schedule_started_at: Option<Timestamp>,
     /// The last attempts, oldest first.
     pub history: Vec<Attempt>,
     /// The start of the last answer's body.
@@ -174,6 +123,28 @@ pub struct Delivery {
         default
     )]
     pub next_attempt_at: Option<Timestamp>,
+    /// Whether a message in the queue wakes the next attempt up. Else the sweep does when it is due.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub queued: bool,
+    /// That its wake-up was lost since the last attempt.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub recovered: Option<Recovered>,
+    /// When it was first answered with 2xx. A replay does not change that.
+    #[serde(
+        serialize_with = "timestamp::option::serialize",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    pub delivered_at: Option<Timestamp>,
+    /// How often it was replayed.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub replays: u32,
+    /// The range replay that replayed it last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub replayed_by: Option<ReplayId>,
+    /// Whether the next attempt is to be made although the endpoint is disabled.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub even_if_disabled: bool,
     /// When this row was last written.
     #[serde(serialize_with = "timestamp::serialize")]
     pub updated_at: Timestamp,
@@ -187,6 +158,14 @@ pub struct Delivery {
 )]
 fn is_zero(count: &u32) -> bool {
     *count == 0
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes fields by reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// Without the answer's body, which is the receiver's.
@@ -215,7 +194,14 @@ impl Delivery {
             history: Vec::new(),
             response: None,
             skipped: None,
+            schedule_started_at: None,
             next_attempt_at: None,
+            queued: false,
+            recovered: None,
+            delivered_at: None,
+            replays: 0,
+            replayed_by: None,
+            even_if_disabled: false,
             updated_at: key.event.created_at(),
             revision: 0,
         }
@@ -230,6 +216,37 @@ impl Delivery {
         }
     }
 
+    /// Nothing is to be attempted any more, for now or for good.
+    pub fn settle(&mut self, status: DeliveryStatus) {
+        self.status = status;
+        self.next_attempt_at = None;
+        self.queued = false;
+        self.recovered = None;
+        self.even_if_disabled = false;
+    }
+
+    /// Starts the retry schedule anew, with an attempt at `at` that a message in the queue wakes up.
+    pub fn replay(&mut self, at: Timestamp, by: Option<ReplayId>, even_if_disabled: bool) {
+        self.status = match self.attempts {
+            0 => DeliveryStatus::Pending,
+            _ => DeliveryStatus::Retrying,
+        };
+        self.attempts_before = self.attempts;
+        self.schedule_started_at = None;
+        self.next_attempt_at = Some(at);
+        self.queued = true;
+        self.recovered = None;
+        self.skipped = None;
+        self.replays += 1;
+        self.replayed_by = by.or(self.replayed_by);
+        self.even_if_disabled = even_if_disabled;
+    }
+
+    /// The wake-up that the next attempt needs.
+    pub fn wake_up(&self) -> WakeUp {
+        WakeUp::new(self.key(), self.attempts + 1)
+    }
+
     /// How long until the next attempt is due.
     pub fn wait(&self, now: Timestamp) -> Duration {
         self.next_attempt_at
@@ -238,32 +255,27 @@ impl Delivery {
     }
 }
 
-/// Rows that wait for longer than the queue can keep a message carry the keys of the index `due`.
+/// A row as it is stored: a delivery that is to be attempted carries the keys of the index `due`.
 #[derive(Serialize)]
 pub(crate) struct DeliveryRow<'a> {
     #[serde(flatten)]
     delivery: &'a Delivery,
     #[serde(skip_serializing_if = "Option::is_none")]
-    due: Option<String>,
+    due: Option<Bucket>,
     #[serde(skip_serializing_if = "Option::is_none")]
     due_at: Option<String>,
     ttl: i64,
 }
 
 impl<'a> DeliveryRow<'a> {
-    /// `sweep`: no message wakes the next attempt up, the index has to.
-    pub(crate) fn new(delivery: &'a Delivery, sweep: bool, retention: SignedDuration) -> Self {
-        let DeliveryKey {
-            organization,
-            event,
-            endpoint,
-        } = delivery.key();
-        let due = delivery.next_attempt_at.filter(|_| sweep);
+    pub(crate) fn new(delivery: &'a Delivery, retention: SignedDuration) -> Self {
+        let key = delivery.key();
+        let look_at = delivery.look_at();
         Self {
             delivery,
-            due: due.map(keyspace::due),
-            due_at: due.map(|at| keyspace::due_at(at, organization, event, endpoint)),
-            ttl: (event.created_at() + retention).as_second(),
+            due: look_at.map(|at| Bucket::of(key.event, at)),
+            due_at: look_at.map(|at| keyspace::due_at(at, key.event, key.endpoint)),
+            ttl: (key.event.created_at() + retention).as_second(),
         }
     }
 }
@@ -273,44 +285,85 @@ mod tests {
     use super::*;
     use crate::rows::{from_item, to_item};
 
-    #[test]
-    fn a_row_reads_back_and_an_unswept_one_is_not_in_the_index() {
+    fn delivery() -> Delivery {
         let key = DeliveryKey {
             organization: "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
             event: "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
             endpoint: "ep_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
         };
-        let mut delivery = Delivery::pending(key, EventType::CredentialIssued);
-        delivery.history.push(Attempt {
-            number: 1,
-            at: "2026-11-21T10:00:00Z".parse().unwrap(),
-            status: Some(500),
-            error: Some("server_error".to_owned()),
-            duration_ms: 12,
-        });
+        Delivery::pending(key, EventType::CredentialIssued)
+    }
+
+    fn item(delivery: &Delivery) -> Item {
+        to_item(&DeliveryRow::new(delivery, SignedDuration::ZERO)).unwrap()
+    }
+
+    #[test]
+    fn a_row_reads_back() {
+        let at = Some("2026-11-21T10:30:00Z".parse().unwrap());
+        let delivery = Delivery {
+            status: DeliveryStatus::Retrying,
+            history: vec![Attempt {
+                number: 1,
+                at: "2026-11-21T10:00:00Z".parse().unwrap(),
+                status: Some(500),
+                error: Some("server_error".to_owned()),
+                duration_ms: 12,
+                replay: true,
+            }],
+            next_attempt_at: at,
+            schedule_started_at: at,
+            delivered_at: at,
+            queued: true,
+            even_if_disabled: true,
+            recovered: Some(Recovered {
+                times: 2,
+                at: at.unwrap(),
+            }),
+            replayed_by: Some("rpl_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap()),
+            ..delivery()
+        };
+        assert!(from_item::<Delivery>(item(&delivery)).unwrap() == delivery);
+    }
+
+    #[test]
+    fn what_is_to_be_attempted_is_in_the_index_and_nothing_else() {
+        let mut delivery = delivery();
         delivery.next_attempt_at = Some("2026-11-21T10:30:00Z".parse().unwrap());
-        let row =
-            |sweep| to_item(&DeliveryRow::new(&delivery, sweep, SignedDuration::ZERO)).unwrap();
-        assert!(row(true).contains_key("due") && row(true).contains_key("due_at"));
-        let item = row(false);
-        assert!(!item.contains_key("due") && !item.contains_key("due_at"));
-        assert!(from_item::<Delivery>(item).unwrap() == delivery);
+        for status in DeliveryStatus::ALL {
+            delivery.status = status;
+            let is_indexed = item(&delivery).contains_key("due");
+            assert_eq!(is_indexed, status.is_scheduled(), "{status}");
+            assert_eq!(item(&delivery).contains_key("due_at"), is_indexed);
+        }
+    }
+
+    #[test]
+    fn a_replay_begins_the_schedule_again_and_keeps_counting() {
+        let at = "2026-11-21T10:30:00Z".parse().unwrap();
+        let mut delivery = Delivery {
+            status: DeliveryStatus::Exhausted,
+            attempts: 10,
+            ..delivery()
+        };
+        for replays in 1..=2 {
+            delivery.replay(at, None, false);
+            assert_eq!(delivery.replays, replays);
+            assert_eq!(delivery.wake_up().attempt, 11);
+            let status = (delivery.status, delivery.attempts_before, delivery.queued);
+            assert_eq!(status, (DeliveryStatus::Retrying, 10, true));
+        }
+        let mut never = super::Delivery::pending(delivery.key(), EventType::CredentialIssued);
+        never.replay(at, None, true);
+        assert_eq!(never.status, DeliveryStatus::Pending);
     }
 
     #[test]
     fn a_row_compared_as_it_is_stored_is_the_row_that_was_written() {
         let at = "2026-11-21T10:00:00.123456789Z".parse().unwrap();
-        let key = DeliveryKey {
-            organization: "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-            event: "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-            endpoint: "ep_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-        };
-        let mut delivery = Delivery::pending(key, EventType::CredentialIssued);
+        let mut delivery = delivery();
         (delivery.updated_at, delivery.next_attempt_at) = (at, Some(at));
-        let stored = || -> Delivery {
-            let row = DeliveryRow::new(&delivery, true, SignedDuration::ZERO);
-            from_item(to_item(&row).unwrap()).unwrap()
-        };
+        let stored = || -> Delivery { from_item(item(&delivery)).unwrap() };
         assert!(stored() != delivery, "times are cut to milliseconds");
         assert!(stored() == stored());
     }

@@ -37,6 +37,9 @@ pub struct Endpoint {
     pub dialect: Dialect,
     /// When not, its deliveries are held.
     pub enabled: bool,
+    /// Why we disabled it. Nothing when its owner did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub disabled: Option<Disabled>,
     /// Signs its webhooks.
     #[serde(serialize_with = "expose", deserialize_with = "parse_secret")]
     pub secret: Secret,
@@ -72,6 +75,24 @@ pub struct Endpoint {
     pub revision: u64,
 }
 
+/// That we disabled an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disabled {
+    /// Why.
+    pub reason: DisabledReason,
+    /// When.
+    #[serde(serialize_with = "timestamp::serialize")]
+    pub at: Timestamp,
+}
+
+/// Why we disabled an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisabledReason {
+    /// It answered 410: it is gone, and wants no more.
+    Gone,
+}
+
 impl Endpoint {
     /// One without a URL and a subscription, all else as it is when nobody says anything about it.
     pub fn blank(
@@ -88,6 +109,7 @@ impl Endpoint {
             event_types: Subscription::default(),
             dialect: Dialect::default(),
             enabled: true,
+            disabled: None,
             secret,
             retry_schedule: RetrySchedule::default(),
             timeout_seconds: DEFAULT_TIMEOUT_SECONDS,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::bodies;
+use crate::bucket::Bucket;
 use crate::error::StateError;
 use crate::events::StoredEvent;
 use crate::keyspace;
@@ -20,8 +21,9 @@ use crate::rows::{Item, from_item, key};
 pub(crate) struct EventRow {
     pub(crate) pk: String,
     pub(crate) sk: EventId,
-    /// Key of the index `audit`.
-    pub(crate) audit: String,
+    /// Key of the index `audit`: when the event was written. Its id may be hours older, when a sender's
+    /// retry continues what was begun then.
+    pub(crate) audit: Bucket,
     #[serde(rename = "type")]
     pub(crate) event_type: EventType,
     pub(crate) dialect: Dialect,

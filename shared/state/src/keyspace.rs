@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use payload::id::{EndpointId, EventId, KeyId, OrganizationId, RelayId};
+
+use crate::bucket::Bucket;
 
 pub(crate) const PK: &str = "pk";
 pub(crate) const SK: &str = "sk";
@@ -16,8 +17,10 @@ pub(crate) const ORGANIZATION: &str = "org";
 /// Partition that lists all organizations.
 pub(crate) const ORGANIZATIONS: &str = "organizations";
 
-/// Shards of a minute in the index `audit`: each takes 1,000 writes per second.
-const AUDIT_SHARDS: u32 = 8;
+/// Partition of what recovery keeps for itself, in Deliveries.
+pub(crate) const RECOVERY: &str = "recovery";
+/// Partition of the index `due` that lists the range replays that are not over.
+pub(crate) const ACTIVE_REPLAYS: &str = "replays";
 
 pub(crate) fn organization(id: OrganizationId) -> String {
     format!("org#{id}")
@@ -83,7 +86,8 @@ pub(crate) fn quarantine(organization: OrganizationId) -> String {
     format!("org#{organization}#quarantine")
 }
 
-/// Whose events or deliveries lie in a partition of [`month`], or webhooks in one of [`quarantine`].
+/// Whose events or deliveries lie in a partition of [`month`], webhooks in one of [`quarantine`], or
+/// replays in one of [`replays`].
 pub(crate) fn organization_of(partition: &str) -> Option<OrganizationId> {
     partition.split('#').nth(1)?.parse().ok()
 }
@@ -96,44 +100,24 @@ pub(crate) fn idempotency(organization: OrganizationId, digest: &str) -> String 
     format!("idem#{organization}#{digest}")
 }
 
-/// The minute an event was written and a shard of it: where the audit looks for the event. The id may be
-/// hours older, when a sender's retry continues an event that was begun then.
-pub(crate) fn audit(event: EventId, written_at: Timestamp) -> String {
-    // The last characters of a ULID are random.
-    let shard = event
-        .to_string()
-        .bytes()
-        .rev()
-        .take(2)
-        .map(u32::from)
-        .sum::<u32>()
-        % AUDIT_SHARDS;
-    format!("{}#{shard}", minute(written_at))
+/// Within its bucket a delivery that recovery is to look at sorts by the millisecond.
+pub(crate) fn due_at(at: Timestamp, event: EventId, endpoint: EndpointId) -> String {
+    format!("{}#{event}#{endpoint}", due_from(at))
 }
 
-/// The minute a delivery is due and a shard of it: where the sweep looks for it.
-pub(crate) fn due(at: Timestamp) -> String {
-    format!(
-        "{}#{}",
-        minute(at),
-        at.as_millisecond().rem_euclid(i64::from(AUDIT_SHARDS))
-    )
+/// What sorts before everything that is due at this time, and after all before it.
+pub(crate) fn due_from(at: Timestamp) -> String {
+    format!("{:013}", at.as_millisecond())
 }
 
-/// Within its minute a due delivery sorts by the millisecond.
-pub(crate) fn due_at(
-    at: Timestamp,
-    organization: OrganizationId,
-    event: EventId,
-    endpoint: EndpointId,
-) -> String {
-    format!("{}#{organization}#{event}#{endpoint}", at.as_millisecond())
+/// How many events of a bucket were audited.
+pub(crate) fn audited(bucket: Bucket) -> String {
+    format!("audited#{bucket}")
 }
 
-fn minute(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC)
-        .strftime("%Y%m%d%H%M")
-        .to_string()
+/// The range replays of an organization lie together.
+pub(crate) fn replays(organization: OrganizationId) -> String {
+    format!("org#{organization}#replays")
 }
 
 /// The month before `yyyymm`.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use futures::future::try_join_all;
+use jiff::Timestamp;
 use payload::id::{EndpointId, EventId, OrganizationId};
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +68,49 @@ impl WakeUp {
     }
 }
 
+/// What is in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Message {
+    /// A delivery is to be looked at.
+    WakeUp(WakeUp),
+    /// Recovery asks how long the queue takes: it was sent at this time.
+    Beat(Timestamp),
+}
+
+/// A message as it is written. A beat names a delivery that does not exist, so that the version before
+/// beats were there acknowledges it as a wake-up for something that is no longer kept.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    #[serde(flatten)]
+    wake_up: WakeUp,
+    /// Milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    beat: Option<i64>,
+}
+
+impl Message {
+    /// Reads the body of a message. Members of a later version do not disturb; `None` when it is none of ours.
+    pub fn read(body: &str) -> Option<Self> {
+        let Written { wake_up, beat } = serde_json::from_str(body).ok()?;
+        match beat {
+            None => Some(Self::WakeUp(wake_up)),
+            Some(sent_at) => Timestamp::from_millisecond(sent_at).ok().map(Self::Beat),
+        }
+    }
+
+    fn body(self) -> String {
+        let (wake_up, beat) = match self {
+            Self::WakeUp(wake_up) => (wake_up, None),
+            Self::Beat(sent_at) => (
+                WakeUp::new(DeliveryKey::NONE, 1),
+                Some(sent_at.as_millisecond()),
+            ),
+        };
+        let text = serde_json::to_string(&Written { wake_up, beat });
+        text.expect("a message is plain text and numbers")
+    }
+}
+
 /// The queue.
 #[derive(Debug, Clone)]
 pub struct DeliveryQueue {
@@ -85,16 +129,28 @@ impl DeliveryQueue {
     /// # Errors
     /// At least one was not taken. Others may have been: sending all again is harmless.
     pub async fn send(&self, wake_ups: &[(WakeUp, Duration)]) -> Result<(), StateError> {
-        try_join_all(wake_ups.chunks(BATCH).map(|batch| self.send_batch(batch))).await?;
+        let messages = wake_ups
+            .iter()
+            .map(|(wake_up, delay)| (Message::WakeUp(*wake_up), *delay));
+        let messages: Vec<(Message, Duration)> = messages.collect();
+        try_join_all(messages.chunks(BATCH).map(|batch| self.send_batch(batch))).await?;
         Ok(())
     }
 
-    async fn send_batch(&self, batch: &[(WakeUp, Duration)]) -> Result<(), StateError> {
-        let entries = batch.iter().enumerate().map(|(index, (wake_up, delay))| {
-            let body = serde_json::to_string(wake_up).expect("a wake-up is plain text and numbers");
+    /// Sends a beat.
+    ///
+    /// # Errors
+    /// It was not taken.
+    pub async fn send_beat(&self, now: Timestamp) -> Result<(), StateError> {
+        self.send_batch(&[(Message::Beat(now), Duration::ZERO)])
+            .await
+    }
+
+    async fn send_batch(&self, batch: &[(Message, Duration)]) -> Result<(), StateError> {
+        let entries = batch.iter().enumerate().map(|(index, (message, delay))| {
             SendMessageBatchRequestEntry::builder()
                 .id(index.to_string())
-                .message_body(body)
+                .message_body(message.body())
                 .delay_seconds(delay_seconds(*delay))
                 .build()
                 .expect("id and body are set")
@@ -132,15 +188,72 @@ mod tests {
         assert_eq!(seconds, [0, 1, 1, 5, 900, 900, 900]);
     }
 
+    const V1: &str = r#"{"v":1,"organization":"org_01ARZ3NDEKTSV4RRFFQ69G5FAV","event":"evt_01ARZ3NDEKTSV4RRFFQ69G5FAV","endpoint":"ep_01ARZ3NDEKTSV4RRFFQ69G5FAV","attempt":3}"#;
+
+    fn wake_up(body: &str) -> WakeUp {
+        match Message::read(body) {
+            Some(Message::WakeUp(wake_up)) => wake_up,
+            other => panic!("{body} is {other:?}"),
+        }
+    }
+
     #[test]
-    fn a_wake_up_reads_back_and_new_members_do_not_disturb_it() {
-        let text = r#"{"v":1,"organization":"org_01ARZ3NDEKTSV4RRFFQ69G5FAV","event":"evt_01ARZ3NDEKTSV4RRFFQ69G5FAV",
-            "endpoint":"ep_01ARZ3NDEKTSV4RRFFQ69G5FAV","attempt":3,"later":true}"#;
-        let wake_up: WakeUp = serde_json::from_str(text).unwrap();
-        assert_eq!(wake_up, WakeUp::new(wake_up.delivery(), 3));
-        let written = serde_json::to_string(&wake_up).unwrap();
-        assert_eq!(serde_json::from_str::<WakeUp>(&written).unwrap(), wake_up);
-        let first = serde_json::to_string(&WakeUp::first(wake_up.delivery())).unwrap();
-        assert!(serde_json::from_str::<WakeUp>(&first).unwrap().first);
+    fn a_message_of_another_version_is_read_and_what_it_adds_does_not_disturb() {
+        let known = wake_up(V1);
+        assert_eq!((known.attempt, known.first), (3, false));
+        assert_eq!(Message::WakeUp(known).body(), V1);
+        let later = V1.replace("\"v\":1", "\"v\":2,\"later\":{\"a\":[1]}");
+        assert_eq!(wake_up(&later).delivery(), known.delivery());
+        let first = Message::WakeUp(WakeUp::first(known.delivery())).body();
+        assert!(wake_up(&first).first);
+        for bad in [
+            "",
+            "{}",
+            "[]",
+            "beat",
+            r#"{"v":1,"beat":1}"#,
+            &V1.replace("evt_", "org_"),
+        ] {
+            assert_eq!(Message::read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_version_before_reads_every_message_as_a_wake_up() {
+        /// What it reads, in its own words.
+        #[derive(Deserialize)]
+        struct Before {
+            v: u8,
+            organization: OrganizationId,
+            event: EventId,
+            endpoint: EndpointId,
+            attempt: u32,
+            #[serde(default)]
+            first: bool,
+        }
+        let known = wake_up(V1);
+        let now = Timestamp::from_millisecond(1_795_000_000_123).unwrap();
+        for (message, delivery, attempt, is_first) in [
+            (Message::WakeUp(known), known.delivery(), 3, false),
+            (
+                Message::WakeUp(WakeUp::first(known.delivery())),
+                known.delivery(),
+                1,
+                true,
+            ),
+            (Message::Beat(now), DeliveryKey::NONE, 1, false),
+        ] {
+            let before: Before = serde_json::from_str(&message.body()).unwrap();
+            let key = DeliveryKey {
+                organization: before.organization,
+                event: before.event,
+                endpoint: before.endpoint,
+            };
+            assert_eq!(
+                (before.v, key, before.attempt, before.first),
+                (1, delivery, attempt, is_first)
+            );
+            assert_eq!(Message::read(&message.body()), Some(message));
+        }
     }
 }

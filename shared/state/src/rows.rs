@@ -74,3 +74,24 @@ where
     });
     row.ok_or_else(|| StateError::while_doing(doing)(error))
 }
+
+/// Whether a conditional write was made; that its condition did not hold is no error.
+pub(crate) fn is_written<T, R>(
+    put: Result<T, SdkError<PutItemError, R>>,
+    doing: &'static str,
+) -> Result<bool, StateError>
+where
+    R: Debug + Send + Sync + 'static,
+{
+    match put {
+        Ok(_) => Ok(true),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(StateError::while_doing(doing)(error)),
+    }
+}

@@ -4,6 +4,7 @@ use payload::custom_headers::CustomHeaders;
 use payload::event_type::EventType;
 use payload::fields::{Fields, MAX_NAME, read_strictly};
 use payload::receiver_auth::ReceiverAuth;
+use payload::retry::{RetrySchedule, Waits};
 use payload::secret::Secret;
 use payload::target::TargetPolicy;
 use reply::Problem;
@@ -13,6 +14,7 @@ use state::Endpoint;
 use super::subscription::{self, Unrepresentable};
 
 const MAX_TIMEOUT_SECONDS: u64 = 30;
+
 /// The endpoint with the members of a body in place of its own.
 pub(super) fn change(
     current: &Endpoint,
@@ -29,6 +31,7 @@ pub(super) fn change(
         named = subscription::read(&mut endpoint, fields);
         read_target(&mut endpoint, fields, target_policy);
         read_timeout(&mut endpoint, fields);
+        read_schedule(&mut endpoint, fields);
         read_options(&mut endpoint, fields);
         read_headers(&mut endpoint, fields);
     });
@@ -79,6 +82,8 @@ fn read_target(endpoint: &mut Endpoint, fields: &mut Fields<'_>, target_policy: 
     }
     if let Some(enabled) = fields.boolean("enabled") {
         endpoint.enabled = enabled;
+        // From now on it is the owner's decision.
+        endpoint.disabled = None;
     }
 }
 
@@ -115,6 +120,27 @@ fn read_timeout(endpoint: &mut Endpoint, fields: &mut Fields<'_>) {
             endpoint.timeout_seconds = seconds;
         }
         _ => fields.fault(member, expected),
+    }
+}
+
+fn read_schedule(endpoint: &mut Endpoint, fields: &mut Fields<'_>) {
+    let Some(given) = fields.take("retry_schedule") else {
+        return;
+    };
+    let schedule = match given {
+        Value::Array(_) => match serde_json::from_value::<Vec<u32>>(given) {
+            Ok(waits) => Waits::try_from(waits)
+                .map(RetrySchedule::Custom)
+                .map_err(|error| error.to_string()),
+            Err(_) => Err("must hold whole numbers of seconds".to_owned()),
+        },
+        named => serde_json::from_value(named).map_err(|_| {
+            "must be standard, burst, short, or a list of seconds between attempts".to_owned()
+        }),
+    };
+    match schedule {
+        Ok(schedule) => endpoint.retry_schedule = schedule,
+        Err(reason) => fields.fault("retry_schedule", &reason),
     }
 }
 

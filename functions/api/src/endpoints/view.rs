@@ -9,7 +9,7 @@ use payload::retry::RetrySchedule;
 use payload::timestamp;
 use payload::unmappable::OnUnmappable;
 use serde::Serialize;
-use state::Endpoint;
+use state::{Disabled, Endpoint};
 
 /// With its signing secret only in the answer that made it, and never with what else is secret.
 #[derive(Serialize)]
@@ -25,7 +25,9 @@ pub(super) struct View<'e> {
     surrogate_ids: bool,
     cloudevents: bool,
     enabled: bool,
-    retry_schedule: RetrySchedule,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disabled: Option<Disabled>,
+    retry_schedule: &'e RetrySchedule,
     timeout_seconds: u8,
     header_names: Vec<&'e str>,
     auth: ShownAuth<'e>,
@@ -61,7 +63,8 @@ impl<'e> View<'e> {
             surrogate_ids: endpoint.surrogate_ids,
             cloudevents: endpoint.cloudevents,
             enabled: endpoint.enabled,
-            retry_schedule: endpoint.retry_schedule,
+            disabled: endpoint.disabled,
+            retry_schedule: &endpoint.retry_schedule,
             timeout_seconds: endpoint.timeout_seconds,
             header_names: endpoint.headers.names().collect(),
             auth: ShownAuth::new(&endpoint.auth),

@@ -1,0 +1,139 @@
+//! Sending again: one delivery, or all of one event. Ranges are in `replays`.
+
+use futures::future::try_join_all;
+use lambda_http::{Body, Response};
+use payload::fields::{Fields, read_strictly};
+use payload::id::EndpointId;
+use reply::Problem;
+use serde::Serialize;
+use state::{Account, Delivery, Recorded};
+
+use crate::deliveries::{self, View};
+use crate::handler::{Api, Call};
+use crate::{endpoints, events};
+
+/// How often one is tried again on top of an attempt that was just recorded.
+const MAX_RECORD_TRIES: usize = 3;
+
+/// What became of sending an event again.
+#[derive(Serialize)]
+struct Resent<'d> {
+    /// Deliveries that are attempted again.
+    data: Vec<View<'d>>,
+    /// Endpoints that get nothing: they are disabled or gone.
+    left_out: Vec<EndpointId>,
+}
+
+/// `POST /events/{id}/deliveries/{endpoint}/retry {"even_if_disabled"?}`: attempts it again, now, whatever
+/// became of it, with the schedule from its start.
+pub(crate) async fn delivery(
+    api: &Api,
+    call: &Call<'_>,
+    id: &str,
+    endpoint: &str,
+) -> Result<Response<Body>, Problem> {
+    let account = call.account(api).await?;
+    let even_if_disabled = read(call, |fields| read_even_if_disabled(fields))?;
+    if !endpoints::find(&account, endpoint)?.enabled && !even_if_disabled {
+        return Err(disabled());
+    }
+    let found = deliveries::find(api, account.organization.id, (id, endpoint), call.now);
+    let delivery = send(api, call, found.await?, even_if_disabled).await?;
+    Ok(reply::json(202, &View::new(&delivery)))
+}
+
+/// `POST /events/{id}/replay {"endpoints"?, "even_if_disabled"?}`: the same for all deliveries of an event,
+/// or those to the endpoints named.
+pub(crate) async fn event(api: &Api, call: &Call<'_>, id: &str) -> Result<Response<Body>, Problem> {
+    let account = call.account(api).await?;
+    let (named, even_if_disabled) = read(call, |fields| {
+        (
+            read_endpoints(fields, &account),
+            read_even_if_disabled(fields),
+        )
+    })?;
+    let event = events::find(api, account.organization.id, id, call.now).await?;
+    let rows = api
+        .deliveries
+        .between(event.organization_id, event.id, event.id)
+        .await?;
+    let mut left_out = Vec::new();
+    let mut chosen = Vec::new();
+    for delivery in deliveries::of_events(&[event], &rows) {
+        let id = delivery.endpoint_id;
+        if named.as_ref().is_some_and(|named| !named.contains(&id)) {
+            continue;
+        }
+        match account.endpoint(id) {
+            Some(endpoint) if endpoint.enabled || even_if_disabled => chosen.push(delivery),
+            _ => left_out.push(id),
+        }
+    }
+    let sent = chosen
+        .into_iter()
+        .map(|delivery| send(api, call, delivery, even_if_disabled));
+    let sent = try_join_all(sent).await?;
+    let data = sent.iter().map(View::new).collect();
+    Ok(reply::json(202, &Resent { data, left_out }))
+}
+
+/// Writes the row of a delivery that is to be attempted again, then sends its wake-up. Not sent, it is
+/// answered 503: the caller repeats the request, or recovery finds the row.
+async fn send(
+    api: &Api,
+    call: &Call<'_>,
+    mut delivery: Delivery,
+    even_if_disabled: bool,
+) -> Result<Delivery, Problem> {
+    for _ in 0..MAX_RECORD_TRIES {
+        delivery.replay(call.now, None, even_if_disabled);
+        let recorded = api
+            .deliveries
+            .record(&mut delivery, api.retention, call.now);
+        match recorded.await? {
+            Recorded::Written => {
+                let wake_up = (delivery.wake_up(), std::time::Duration::ZERO);
+                api.queue.send(&[wake_up]).await?;
+                return Ok(delivery);
+            }
+            Recorded::Superseded(current) => delivery = *current,
+        }
+    }
+    Err(Problem::new(
+        409,
+        "conflict",
+        "the delivery is being attempted right now; try again",
+    ))
+}
+
+/// The refusal of what would be held at once.
+pub(crate) fn disabled() -> Problem {
+    Problem::new(
+        409,
+        "endpoint_disabled",
+        "enable the endpoint first, or send `even_if_disabled`: its deliveries are held",
+    )
+}
+
+/// Whether to send although the endpoint is disabled, which is one attempt.
+pub(crate) fn read_even_if_disabled(fields: &mut Fields<'_>) -> bool {
+    fields.boolean("even_if_disabled").unwrap_or_default()
+}
+
+fn read<T>(call: &Call<'_>, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T, Problem> {
+    read_strictly(reply::read_options(call.request)?, read).map_err(Problem::invalid)
+}
+
+fn read_endpoints(fields: &mut Fields<'_>, account: &Account) -> Option<Vec<EndpointId>> {
+    let named = fields.texts("endpoints")?;
+    let found = |id: &String| {
+        endpoints::find(account, id)
+            .ok()
+            .map(|endpoint| endpoint.id)
+    };
+    let ids: Option<Vec<EndpointId>> = named.iter().map(found).collect();
+    if ids.is_none() {
+        fields.fault("endpoints", "must be ids of the organization's endpoints");
+    }
+    ids
+}

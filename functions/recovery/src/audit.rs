@@ -1,0 +1,191 @@
+//! The audit: what has lost its wake-up gets another one.
+//!
+//! A bucket is looked at when it is old enough: what is still in the index `due` is overdue, and an event
+//! of the index `audit` that a delivery has no row for was never attempted.
+
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use jiff::SignedDuration;
+use payload::id::EventId;
+use state::{
+    AcceptedEvent, Audit, Bucket, Chain, Delivery, DeliveryKey, OVERDUE_AFTER, Recorded,
+    StateError, WakeUp,
+};
+use tracing::{error, warn};
+
+use crate::handler::Run;
+use crate::verdict::{Verdict, judge, without_row};
+
+/// When the queue takes longer, wake-ups are late, not lost: making more of them would only add to it.
+const QUEUE_TOO_SLOW: SignedDuration = SignedDuration::from_mins(15);
+/// Most wake-ups that one run makes again.
+const MAX_RESENT: u64 = 5_000;
+/// Rows that are written side by side.
+const WRITES_AT_ONCE: usize = 10;
+/// The share of a run's time, in percent, after which the audit stops.
+const SHARE: u32 = 75;
+
+impl Run<'_> {
+    /// Looks at every bucket that is old enough and was not looked at yet. `age` is how long the queue takes.
+    pub(crate) async fn audit(
+        &mut self,
+        audit: &mut Audit,
+        age: SignedDuration,
+    ) -> Result<(), StateError> {
+        let now = self.clock.now();
+        let behind = now.duration_since(audit.bucket.begins()) - OVERDUE_AFTER;
+        self.report.audit_lag_ms = i64::try_from(behind.as_millis()).unwrap_or(0).max(0);
+        if age > QUEUE_TOO_SLOW {
+            warn!("the audit waits: the queue takes too long");
+            return Ok(());
+        }
+        let end = Bucket::first(now - OVERDUE_AFTER.max(age * 2));
+        while audit.bucket < end {
+            if !self.overdue(audit.bucket).await? || !self.accepted(audit).await? {
+                return Ok(());
+            }
+            let bucket = audit.bucket;
+            if audit.events > 0 {
+                let kept = self.recovery.deliveries.keep_audited(bucket, audit.events);
+                kept.await?;
+            }
+            *audit = Audit::at(bucket.next());
+        }
+        Ok(())
+    }
+
+    /// Wakes up what is overdue in a bucket; whether that was all. What was woken up is in another one.
+    async fn overdue(&mut self, bucket: Bucket) -> Result<bool, StateError> {
+        let deliveries = &self.recovery.deliveries;
+        let end = bucket.begins() + SignedDuration::from_secs(60);
+        let mut after: Option<String> = None;
+        loop {
+            if !self.may_go_on() {
+                return Ok(false);
+            }
+            let page = deliveries.due(bucket, after.as_deref(), end).await?;
+            let keys = page.items.iter().map(|due| due.delivery);
+            let found = deliveries.read(keys, std::iter::empty()).await?;
+            let verdicts = found.rows.values().map(|row| self.judge(row)).collect();
+            if !self.carry_out(verdicts).await? {
+                return Ok(false);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Compares the events of a bucket with their deliveries; whether that was all.
+    pub(crate) async fn accepted(&mut self, audit: &mut Audit) -> Result<bool, StateError> {
+        loop {
+            if !self.may_go_on() {
+                return Ok(false);
+            }
+            let page = self.recovery.events.accepted_in(audit.bucket, audit.after);
+            let page = page.await?;
+            let verdicts = self.compare(&page.items).await?;
+            if !self.carry_out(verdicts).await? {
+                return Ok(false);
+            }
+            audit.events += page.items.len() as u64;
+            match page.next.and_then(|next| next.parse::<EventId>().ok()) {
+                Some(next) => audit.after = Some(next),
+                None => return Ok(true),
+            }
+        }
+    }
+
+    async fn compare(&mut self, events: &[AcceptedEvent]) -> Result<Vec<Verdict>, StateError> {
+        let keys = events.iter().flat_map(AcceptedEvent::deliveries);
+        let rows = self.recovery.deliveries.recent_rows(keys).await?;
+        let mut verdicts = Vec::new();
+        for event in events {
+            for key in event.deliveries() {
+                self.report.audit_checked += 1;
+                verdicts.push(match rows.get(&key) {
+                    None => {
+                        let row = without_row(key, event.event_type, self.clock.now());
+                        Verdict::Lost(row)
+                    }
+                    Some(Ok(row)) => self.judge(row),
+                    Some(Err(error)) => {
+                        error!(delivery = ?key, error = %Chain(error), "a delivery cannot be read");
+                        Verdict::Fine
+                    }
+                });
+            }
+        }
+        Ok(verdicts)
+    }
+
+    fn judge(&self, row: &Delivery) -> Verdict {
+        judge(row, self.recovery.retention, self.clock.now())
+    }
+
+    /// Writes what was decided, then sends the wake-ups; whether that was all that a run may send.
+    async fn carry_out(&mut self, verdicts: Vec<Verdict>) -> Result<bool, StateError> {
+        let mut lost = Vec::new();
+        let mut given_up = Vec::new();
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Fine => {}
+                Verdict::Lost(row) => lost.push(row),
+                Verdict::GivenUp(row) => given_up.push(row),
+            }
+        }
+        let stuck = self.write(given_up).await?;
+        for key in stuck.iter().map(Delivery::key) {
+            error!(event.id = %key.event, endpoint.id = %key.endpoint, "stuck: its wake-ups are lost each time");
+        }
+        self.report.deliveries_stuck += stuck.len() as u64;
+
+        let left = MAX_RESENT.saturating_sub(self.report.audit_resent);
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
+        let is_all = lost.len() <= left;
+        let over = lost.len().saturating_sub(left);
+        self.report.audit_unaccounted += (stuck.len() + over) as u64;
+        lost.truncate(left);
+        // The row first: so a run that dies in between has counted what it may not have sent, and three times
+        // stay three times.
+        let written = self.write(lost).await?;
+        let wake_ups: Vec<(WakeUp, Duration)> = written
+            .iter()
+            .map(|row| (row.wake_up(), Duration::ZERO))
+            .collect();
+        self.recovery.queue.send(&wake_ups).await?;
+        for DeliveryKey {
+            event, endpoint, ..
+        } in written.iter().map(Delivery::key)
+        {
+            warn!(event.id = %event, endpoint.id = %endpoint, "a wake-up was lost and is made again");
+        }
+        self.report.audit_resent += wake_ups.len() as u64;
+        Ok(is_all)
+    }
+
+    /// Writes rows in place of those that were read; answers those that were written. What somebody else
+    /// wrote in between shows that the delivery goes on.
+    async fn write(&self, rows: Vec<Delivery>) -> Result<Vec<Delivery>, StateError> {
+        let Self {
+            recovery, clock, ..
+        } = self;
+        let written = stream::iter(rows).map(async |mut row| {
+            let recorded = recovery
+                .deliveries
+                .record(&mut row, recovery.retention, clock.now());
+            Ok((recorded.await? == Recorded::Written).then_some(row))
+        });
+        let written: Vec<Option<Delivery>> = written
+            .buffer_unordered(WRITES_AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok(written.into_iter().flatten().collect())
+    }
+
+    fn may_go_on(&self) -> bool {
+        self.clock.has_time(SHARE) && self.report.audit_resent < MAX_RESENT
+    }
+}

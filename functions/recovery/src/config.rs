@@ -1,0 +1,27 @@
+//! What the function is told by the template.
+
+use jiff::SignedDuration;
+use state::settings::{Faults, Resources, Settings};
+
+/// Settings of the function.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub(crate) resources: Resources,
+    /// How long deliveries are kept.
+    pub(crate) retention: SignedDuration,
+}
+
+impl Config {
+    /// Reads the settings from a lookup by name.
+    ///
+    /// # Errors
+    /// All that are missing or unusable.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+        let mut settings = Settings::new(lookup);
+        let config = Self {
+            resources: settings.resources(),
+            retention: settings.days("EVENT_RETENTION_DAYS"),
+        };
+        settings.check(config)
+    }
+}

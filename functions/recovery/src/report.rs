@@ -1,0 +1,116 @@
+//! What a run did: the answer of the invocation, and its metrics.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+
+/// The namespace of the metrics in CloudWatch.
+const NAMESPACE: &str = "certhooks";
+
+/// What a run did. Each number is a metric of its name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Deliveries of accepted events that were looked up.
+    pub audit_checked: u64,
+    /// Lost wake-ups that were made again.
+    pub audit_resent: u64,
+    /// Deliveries without a wake-up for which none was made: given up, or left for the next run.
+    pub audit_unaccounted: u64,
+    /// How far the audit is behind the minute it should look at.
+    pub audit_lag_ms: i64,
+    /// Deliveries that were given up.
+    pub deliveries_stuck: u64,
+    /// Wake-ups of retries that became due.
+    pub sweep_sent: u64,
+    /// How long what was due waited for this run, beyond the minute between two runs.
+    pub sweep_lag_ms: i64,
+    /// How long the last beat took through the queue.
+    pub queue_age_ms: i64,
+    /// Deliveries that replays sent.
+    pub replayed: u64,
+    /// Parts of the run that failed. The next run does them again.
+    pub recovery_failures: u64,
+    /// When the run began. Milliseconds.
+    #[serde(skip)]
+    pub began_at: i64,
+}
+
+impl Report {
+    /// A run that begins.
+    pub(crate) fn new(now: Timestamp) -> Self {
+        Self {
+            began_at: now.as_millisecond(),
+            ..Self::default()
+        }
+    }
+
+    /// One line in CloudWatch's embedded metric format
+    /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
+    ///
+    /// # Panics
+    /// Never: numbers are always JSON.
+    pub fn metrics(&self) -> String {
+        let mut line = serde_json::to_value(self).expect("numbers are always JSON");
+        let names = line
+            .as_object()
+            .into_iter()
+            .flat_map(|object| object.keys());
+        let metrics: Vec<_> = names
+            .map(|name| {
+                let unit = if name.ends_with("_ms") {
+                    "Milliseconds"
+                } else {
+                    "Count"
+                };
+                json!({"Name": name, "Unit": unit})
+            })
+            .collect();
+        line["service"] = json!("recovery");
+        line["_aws"] = json!({
+            "Timestamp": self.began_at,
+            "CloudWatchMetrics": [{
+                "Namespace": NAMESPACE,
+                "Dimensions": [["service"]],
+                "Metrics": metrics,
+            }],
+        });
+        line.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn every_number_is_a_metric_with_its_unit() {
+        let report = Report {
+            audit_checked: 7,
+            sweep_lag_ms: 1_200,
+            ..Report::new(Timestamp::from_second(1_795_000_000).unwrap())
+        };
+        let line = report.metrics();
+        assert!(!line.contains('\n'));
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(
+            (&line["audit_checked"], &line["sweep_lag_ms"]),
+            (&json!(7), &json!(1_200))
+        );
+        assert_eq!(line["_aws"]["Timestamp"], json!(1_795_000_000_000_i64));
+        let metrics = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(metrics["Dimensions"], json!([["service"]]));
+        for metric in metrics["Metrics"].as_array().unwrap() {
+            let name = metric["Name"].as_str().unwrap();
+            assert!(line[name].is_i64(), "{name}");
+            let unit = if name.ends_with("_ms") {
+                "Milliseconds"
+            } else {
+                "Count"
+            };
+            assert_eq!(metric["Unit"], unit);
+        }
+        assert_eq!(metrics["Metrics"].as_array().unwrap().len(), 10);
+    }
+}

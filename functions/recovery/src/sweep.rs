@@ -1,0 +1,66 @@
+//! The sweep: wake-ups for retries that wait for longer than the queue keeps a message.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use state::{Bucket, Due, StateError, Sweep, WakeUp};
+
+use crate::handler::Run;
+
+/// What becomes due within this time is sent now, with its exact delay: the next run is a minute away.
+const AHEAD: SignedDuration = SignedDuration::from_secs(60);
+/// The share of a run's time, in percent, that the sweep may use.
+const SHARE: u32 = 50;
+
+impl Run<'_> {
+    /// Completes the pass that an earlier run began, then makes one up to now.
+    pub(crate) async fn sweep(&mut self, pass: &mut Sweep) -> Result<(), StateError> {
+        let behind = self.clock.now().duration_since(pass.until);
+        self.report.sweep_lag_ms = i64::try_from(behind.as_millis()).unwrap_or(0).max(0);
+        if !self.pass(pass).await? {
+            return Ok(());
+        }
+        let until = self.clock.now() + AHEAD;
+        if until > pass.until {
+            *pass = Sweep::over(pass.until, until);
+            self.pass(pass).await?;
+        }
+        Ok(())
+    }
+
+    /// Goes on with a pass; whether it is over.
+    async fn pass(&mut self, pass: &mut Sweep) -> Result<bool, StateError> {
+        let recovery = self.recovery;
+        let end = Bucket::first(pass.until + SignedDuration::from_secs(60));
+        while pass.bucket < end {
+            loop {
+                if !self.clock.has_time(SHARE) {
+                    return Ok(false);
+                }
+                let page = recovery
+                    .deliveries
+                    .due(pass.bucket, pass.after.as_deref(), pass.until);
+                let page = page.await?;
+                // What is queued has its message, and what is before the span was swept with the last one.
+                let due = page
+                    .items
+                    .iter()
+                    .filter(|due| !due.queued && due.at >= pass.from);
+                let wake_ups: Vec<_> = due.map(|due| self.wake_up(due)).collect();
+                recovery.queue.send(&wake_ups).await?;
+                self.report.sweep_sent += wake_ups.len() as u64;
+                pass.after = page.next;
+                if pass.after.is_none() {
+                    break;
+                }
+            }
+            pass.bucket = pass.bucket.next();
+        }
+        Ok(true)
+    }
+
+    fn wake_up(&self, due: &Due) -> (WakeUp, Duration) {
+        let wait = due.at.duration_since(self.clock.now());
+        (due.wake_up(), Duration::try_from(wait).unwrap_or_default())
+    }
+}

@@ -1,0 +1,127 @@
+//! What the audit makes of one delivery, decided from its row. Nothing here has an effect.
+
+use jiff::{SignedDuration, Timestamp};
+use payload::event_type::EventType;
+use state::{Delivery, DeliveryKey, DeliveryStatus, MAX_RECOVERIES, OVERDUE_AFTER, Recovered};
+
+/// What to do about a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is settled, or its time has not come.
+    Fine,
+    /// Its wake-up is lost: this is its row with another one.
+    Lost(Delivery),
+    /// It was lost as often as it was made again: this is its row as given up.
+    GivenUp(Delivery),
+}
+
+/// Judges a delivery by its row.
+pub(crate) fn judge(row: &Delivery, retention: SignedDuration, now: Timestamp) -> Verdict {
+    let is_overdue = row
+        .look_at()
+        .is_some_and(|look_at| now.duration_since(look_at) >= OVERDUE_AFTER);
+    let is_kept = now < row.event_id.created_at() + retention;
+    if !is_overdue || !is_kept {
+        return Verdict::Fine;
+    }
+    let times = row.recovered.map_or(0, |recovered| recovered.times);
+    let mut row = row.clone();
+    if times < MAX_RECOVERIES {
+        Verdict::Lost(recovered(row, times + 1, now))
+    } else {
+        row.settle(DeliveryStatus::Stuck);
+        Verdict::GivenUp(row)
+    }
+}
+
+/// The row that a delivery gets that has none although its event was accepted a while ago.
+pub(crate) fn without_row(key: DeliveryKey, event_type: EventType, now: Timestamp) -> Delivery {
+    let mut row = Delivery::pending(key, event_type);
+    row.next_attempt_at = Some(now);
+    recovered(row, 1, now)
+}
+
+fn recovered(mut row: Delivery, times: u8, now: Timestamp) -> Delivery {
+    row.recovered = Some(Recovered { times, at: now });
+    row.queued = true;
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 90);
+
+    fn at(minutes: i64) -> Timestamp {
+        // After the events of the ids below.
+        Timestamp::from_second(1_469_922_850 + 60 * minutes).unwrap()
+    }
+
+    fn key() -> DeliveryKey {
+        DeliveryKey {
+            organization: "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+            event: "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+            endpoint: "ep_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+        }
+    }
+
+    fn due(minutes: i64) -> Delivery {
+        Delivery {
+            status: DeliveryStatus::Retrying,
+            attempts: 2,
+            next_attempt_at: Some(at(minutes)),
+            ..Delivery::pending(key(), EventType::CredentialIssued)
+        }
+    }
+
+    fn lost(row: &Delivery, minutes: i64) -> Delivery {
+        match judge(row, RETENTION, at(minutes)) {
+            Verdict::Lost(row) => row,
+            other => panic!("after {minutes} minutes it is {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_delivery_is_lost_five_minutes_after_it_was_due_and_not_before() {
+        let row = due(10);
+        assert_eq!(judge(&row, RETENTION, at(14)), Verdict::Fine);
+        let again = lost(&row, 15);
+        assert_eq!((again.recovered.unwrap().times, again.queued), (1, true));
+        assert_eq!(again.wake_up().attempt, 3);
+    }
+
+    #[test]
+    fn a_lost_wake_up_is_made_again_three_times_within_a_day_and_then_given_up() {
+        let mut row = due(0);
+        for minutes in [5, 30, 180] {
+            assert_eq!(judge(&row, RETENTION, at(minutes - 1)), Verdict::Fine);
+            row = lost(&row, minutes);
+        }
+        assert_eq!(judge(&row, RETENTION, at(24 * 60 - 1)), Verdict::Fine);
+        let Verdict::GivenUp(stuck) = judge(&row, RETENTION, at(24 * 60)) else {
+            panic!("given up")
+        };
+        assert_eq!(stuck.status, DeliveryStatus::Stuck);
+        assert_eq!(judge(&stuck, RETENTION, at(48 * 60)), Verdict::Fine);
+    }
+
+    #[test]
+    fn what_is_settled_or_no_longer_kept_is_fine() {
+        for status in DeliveryStatus::ALL {
+            let row = Delivery { status, ..due(0) };
+            let is_lost = judge(&row, RETENTION, at(60)) != Verdict::Fine;
+            assert_eq!(is_lost, status.is_scheduled(), "{status}");
+        }
+        assert_eq!(judge(&due(0), SignedDuration::ZERO, at(60)), Verdict::Fine);
+    }
+
+    #[test]
+    fn a_delivery_without_a_row_gets_one_that_counts_as_made_again_once() {
+        let row = without_row(key(), EventType::CredentialIssued, at(5));
+        assert_eq!((row.status, row.revision), (DeliveryStatus::Pending, 0));
+        assert_eq!(row.wake_up().attempt, 1);
+        assert_eq!(judge(&row, RETENTION, at(29)), Verdict::Fine);
+        assert_eq!(lost(&row, 30).recovered.unwrap().times, 2);
+    }
+}

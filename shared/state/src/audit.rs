@@ -1,0 +1,120 @@
+//! The audit: every accepted event against its deliveries.
+//!
+//! The index `audit` of Events lists what was written in a minute. How many events were seen in a bucket
+//! is kept for two days, so that a later look finds out with one number whether the index was complete.
+
+use jiff::SignedDuration;
+use payload::id::EventId;
+use serde::{Deserialize, Serialize};
+
+use crate::accepted_event::AcceptedEvent;
+use crate::bucket::Bucket;
+use crate::deliveries::Deliveries;
+use crate::error::StateError;
+use crate::events::Events;
+use crate::keyspace::{self, SK};
+use crate::rows::{Page, from_item, key, put, text, to_item};
+
+/// Most events of one page: each may have a hundred deliveries.
+const PAGE: i32 = 100;
+/// How long it is kept how many events there were: the last look is after a day.
+const COUNT_KEPT_FOR: SignedDuration = SignedDuration::from_hours(48);
+
+/// How many events of a bucket were audited.
+#[derive(Serialize, Deserialize)]
+struct CountRow {
+    events: u64,
+    ttl: i64,
+}
+
+impl Events {
+    /// Accepted events of a bucket in the order of their ids, after the one at which an earlier page
+    /// ended. A page holds at most 100.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn accepted_in(
+        &self,
+        bucket: Bucket,
+        after: Option<EventId>,
+    ) -> Result<Page<AcceptedEvent>, StateError> {
+        let after = after.map_or_else(|| " ".to_owned(), |event| event.to_string());
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("audit")
+            .key_condition_expression("#audit = :bucket AND #sk > :after")
+            .expression_attribute_names("#audit", "audit")
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_values(":bucket", text(bucket.to_string()))
+            .expression_attribute_values(":after", text(after))
+            .limit(PAGE)
+            .send()
+            .await
+            .map_err(StateError::while_doing("read what was accepted"))?;
+        let next = answer
+            .last_evaluated_key
+            .and_then(|key| Some(key.get(SK)?.as_s().ok()?.clone()));
+        let items = answer.items.unwrap_or_default();
+        let items = items
+            .into_iter()
+            .map(AcceptedEvent::read)
+            .collect::<Result<_, _>>()?;
+        Ok(Page { items, next })
+    }
+
+    /// How many accepted events the index has in a bucket now.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn count_accepted_in(&self, bucket: Bucket) -> Result<u64, StateError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("audit")
+            .select(aws_sdk_dynamodb::types::Select::Count)
+            .key_condition_expression("#audit = :bucket")
+            .expression_attribute_names("#audit", "audit")
+            .expression_attribute_values(":bucket", text(bucket.to_string()))
+            .into_paginator()
+            .send();
+        let mut count = 0;
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(StateError::while_doing("count what was accepted"))?;
+            count += u64::try_from(page.count).unwrap_or_default();
+        }
+        Ok(count)
+    }
+}
+
+impl Deliveries {
+    /// Keeps how many events of a bucket were audited.
+    ///
+    /// # Errors
+    /// DynamoDB did not take it.
+    pub async fn keep_audited(&self, bucket: Bucket, events: u64) -> Result<(), StateError> {
+        let ttl = (bucket.begins() + COUNT_KEPT_FOR).as_second();
+        let mut row = to_item(&CountRow { events, ttl })?;
+        row.extend(key(keyspace::RECOVERY, keyspace::audited(bucket)));
+        put(&self.client, &self.table, row, "keep how many were audited").await
+    }
+
+    /// How many events of a bucket were audited; a bucket without a count had none.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn audited(&self, bucket: Bucket) -> Result<u64, StateError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(keyspace::RECOVERY, keyspace::audited(bucket))))
+            .send()
+            .await
+            .map_err(StateError::while_doing("read how many were audited"))?;
+        let row: Option<CountRow> = answer.item.map(from_item).transpose()?;
+        Ok(row.map_or(0, |row| row.events))
+    }
+}

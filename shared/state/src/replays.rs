@@ -1,0 +1,301 @@
+//! Replays: their rows in Deliveries, and the work on them.
+//!
+//! A replay goes over its events, oldest first, a page at a time: it writes each chosen delivery's row,
+//! sends the wake-ups, keeps how far it got. A crash in between repeats the page, and what the page has
+//! done already shows in the rows.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use jiff::{SignedDuration, Timestamp};
+use payload::id::{EndpointId, OrganizationId, ReplayId};
+use serde::Serialize;
+use tracing::error;
+
+use crate::accepted_event::AcceptedEvent;
+use crate::accounts::Accounts;
+use crate::deliveries::{Deliveries, Recorded};
+use crate::delivery::{Delivery, DeliveryKey};
+use crate::error::{Chain, StateError};
+use crate::events::Events;
+use crate::keyspace::{self, PK, SK};
+use crate::queue::{DeliveryQueue, WakeUp};
+use crate::replay::{Replay, ReplayState};
+use crate::rows::{Page, from_item, is_written, key, number, sort_key, text, to_item};
+
+/// Events of one page.
+const PAGE: usize = 100;
+/// Rows that are written side by side.
+const WRITES_AT_ONCE: usize = 10;
+/// How often a row is written again on top of an attempt that was just recorded.
+const MAX_RECORD_TRIES: usize = 3;
+/// How long it is kept how far a replay got.
+const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24 * 90);
+
+/// What working on replays needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Replayer<'a> {
+    /// The table of organizations.
+    pub accounts: &'a Accounts,
+    /// The table of events.
+    pub events: &'a Events,
+    /// The table of deliveries.
+    pub deliveries: &'a Deliveries,
+    /// The queue.
+    pub queue: &'a DeliveryQueue,
+    /// How long deliveries are kept.
+    pub retention: SignedDuration,
+}
+
+#[derive(Serialize)]
+struct ReplayRow<'a> {
+    #[serde(flatten)]
+    replay: &'a Replay,
+    /// Keys of the index `due`, as long as it goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_at: Option<ReplayId>,
+    ttl: i64,
+}
+
+impl Replayer<'_> {
+    /// Sends the next page of a replay; `false` when there is nothing more to do for now: it is over, far
+    /// enough ahead, or somebody else works on it.
+    ///
+    /// # Errors
+    /// Something was not read, written or sent. The next call does it again.
+    pub async fn advance(&self, replay: &mut Replay, now: Timestamp) -> Result<bool, StateError> {
+        if !replay.may_go_on(now) {
+            return Ok(false);
+        }
+        let account = self.accounts.account(replay.organization_id, now).await?;
+        let endpoint = account
+            .as_ref()
+            .and_then(|account| account.endpoint(replay.endpoint_id))
+            .filter(|endpoint| endpoint.enabled || replay.even_if_disabled || replay.dry_run);
+        let Some(endpoint) = endpoint else {
+            replay.state = ReplayState::Stopped;
+            self.deliveries.save_replay(replay, now).await?;
+            return Ok(false);
+        };
+        let page = self.events.accepted_between(
+            replay.organization_id,
+            replay.after,
+            (replay.since, replay.until),
+            PAGE,
+        );
+        let page = page.await?;
+        let wanted: Vec<&AcceptedEvent> = page
+            .items
+            .iter()
+            .filter(|event| replay.wants(event, endpoint))
+            .collect();
+        let keys = wanted.iter().map(|event| event.delivery(endpoint.id));
+        let rows = self.deliveries.recent_rows(keys).await?;
+        self.send_page(replay, &wanted, rows, now).await?;
+
+        replay.examined += page.items.len() as u64;
+        match page.next {
+            Some(next) => replay.after = next.parse().ok(),
+            None => replay.state = ReplayState::Done,
+        }
+        let is_saved = self.deliveries.save_replay(replay, now).await?;
+        Ok(is_saved && replay.state == ReplayState::Running)
+    }
+
+    async fn send_page(
+        &self,
+        replay: &mut Replay,
+        wanted: &[&AcceptedEvent],
+        mut rows: HashMap<DeliveryKey, Result<Delivery, StateError>>,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let mut chosen = Vec::new();
+        let mut wake_ups = Vec::new();
+        for event in wanted {
+            let key = event.delivery(replay.endpoint_id);
+            let delivery = match rows.remove(&key) {
+                None => Delivery::pending(key, event.event_type),
+                Some(Ok(row)) => row,
+                Some(Err(error)) => {
+                    error!(delivery = ?key, error = %Chain(&error), "a delivery cannot be replayed");
+                    continue;
+                }
+            };
+            if replay.chooses(&delivery) {
+                *replay.found.entry(delivery.status).or_default() += 1;
+                if !replay.dry_run {
+                    chosen.push((delivery, replay.take_turn(now)));
+                }
+            } else if replay.has_begun(&delivery) {
+                wake_ups.push((delivery.wake_up(), delivery.wait(now)));
+            }
+        }
+        let this = &*replay;
+        let written = stream::iter(chosen)
+            .map(|(delivery, at)| self.restart(this, delivery, at, now))
+            .buffered(WRITES_AT_ONCE);
+        let written: Vec<Option<(WakeUp, Duration)>> = written.try_collect().await?;
+        wake_ups.extend(written.into_iter().flatten());
+        self.queue.send(&wake_ups).await?;
+        replay.replayed += wake_ups.len() as u64;
+        Ok(())
+    }
+
+    /// Writes the row of a delivery that is to be sent again, and answers the wake-up that does it.
+    async fn restart(
+        &self,
+        replay: &Replay,
+        mut delivery: Delivery,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<(WakeUp, Duration)>, StateError> {
+        for _ in 0..MAX_RECORD_TRIES {
+            delivery.replay(at, Some(replay.id), replay.even_if_disabled);
+            match self
+                .deliveries
+                .record(&mut delivery, self.retention, now)
+                .await?
+            {
+                Recorded::Written => return Ok(Some((delivery.wake_up(), delivery.wait(now)))),
+                // It was attempted, or replayed, in between.
+                Recorded::Superseded(current) if replay.chooses(&current) => delivery = *current,
+                Recorded::Superseded(_) => return Ok(None),
+            }
+        }
+        Err(StateError::contended("replay a delivery"))
+    }
+}
+
+impl Deliveries {
+    /// Writes a new replay.
+    ///
+    /// # Errors
+    /// DynamoDB did not take it.
+    pub async fn create_replay(&self, replay: &mut Replay) -> Result<(), StateError> {
+        let now = replay.created_at;
+        let is_written = self.save_replay(replay, now).await?;
+        debug_assert!(is_written, "the id is new");
+        Ok(())
+    }
+
+    /// Keeps how far a replay got; `false` when somebody else works on it, or stopped it.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn save_replay(
+        &self,
+        replay: &mut Replay,
+        now: Timestamp,
+    ) -> Result<bool, StateError> {
+        let read = replay.revision;
+        replay.revision += 1;
+        replay.updated_at = now;
+        let is_active = replay.state == ReplayState::Running;
+        let mut row = to_item(&ReplayRow {
+            replay,
+            due: is_active.then_some(keyspace::ACTIVE_REPLAYS),
+            due_at: is_active.then_some(replay.id),
+            ttl: (replay.created_at + KEPT_FOR).as_second(),
+        })?;
+        row.extend(key(
+            keyspace::replays(replay.organization_id),
+            replay.id.to_string(),
+        ));
+        // UnchangedSinceRead. read (revision n) → [recovery gets further, or someone cancels: n + 1] → this
+        // write: only on n, so that two do not count the same page and a cancelled replay stays so.
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(row))
+            .condition_expression("attribute_not_exists(pk) OR revision = :read")
+            .expression_attribute_values(":read", number(&read));
+        is_written(put.send().await, "keep how far a replay got")
+    }
+
+    /// A replay of an organization.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn replay(
+        &self,
+        organization: OrganizationId,
+        id: ReplayId,
+    ) -> Result<Option<Replay>, StateError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(keyspace::replays(organization), id.to_string())))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StateError::while_doing("read a replay"))?;
+        answer.item.map(from_item).transpose()
+    }
+
+    /// Replays of an endpoint, newest first, before `before`. A page may hold fewer than `limit`.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn replays(
+        &self,
+        organization: OrganizationId,
+        endpoint: EndpointId,
+        before: Option<ReplayId>,
+        limit: i32,
+    ) -> Result<Page<Replay>, StateError> {
+        let before = before.map_or_else(|| "rpl_~".to_owned(), |id| id.to_string());
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("#pk = :replays AND #sk < :before")
+            .filter_expression("endpoint_id = :endpoint")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_values(":replays", text(keyspace::replays(organization)))
+            .expression_attribute_values(":before", text(before))
+            .expression_attribute_values(":endpoint", text(endpoint.to_string()))
+            .scan_index_forward(false)
+            .limit(limit)
+            .send()
+            .await
+            .map_err(StateError::while_doing("list replays"))?;
+        let next = answer
+            .last_evaluated_key
+            .and_then(|key| Some(key.get(SK)?.as_s().ok()?.clone()));
+        let items = answer.items.unwrap_or_default();
+        let items = items.into_iter().map(from_item).collect::<Result<_, _>>()?;
+        Ok(Page { items, next })
+    }
+
+    /// All replays that go on, oldest first.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn active_replays(&self) -> Result<Vec<(OrganizationId, ReplayId)>, StateError> {
+        let mut items = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("due")
+            .key_condition_expression("due = :replays")
+            .expression_attribute_values(":replays", text(keyspace::ACTIVE_REPLAYS))
+            .into_paginator()
+            .items()
+            .send();
+        let mut active = Vec::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(StateError::while_doing("list active replays"))?;
+            let partition = item.get(PK).and_then(|pk| pk.as_s().ok());
+            let organization = partition.and_then(|pk| keyspace::organization_of(pk));
+            let id = sort_key(&item).and_then(|sk| sk.parse().ok());
+            active.extend(organization.zip(id));
+        }
+        Ok(active)
+    }
+}

@@ -1,0 +1,120 @@
+//! The alarms of `template.yaml`: what must have one, and that each says what to do.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::template::{resources, template};
+use crate::workspace;
+
+/// Where an alarm's description sends its reader.
+const GUIDE: &str = "docs/operations.md";
+
+/// The alarms: name and properties.
+fn alarms(template: &Value) -> Vec<(String, Value)> {
+    resources(template, "AWS::CloudWatch::Alarm")
+}
+
+/// Whether an alarm watches this metric of the resource that its dimension names in this way.
+fn watches(alarm: &Value, metric: &str, resource: &Value) -> bool {
+    alarm["MetricName"] == metric && alarm["Dimensions"][0]["Value"] == *resource
+}
+
+/// Whether an event of a function is a schedule.
+fn is_schedule(event: &Value) -> bool {
+    let kind = event["Type"].as_str();
+    kind.is_some_and(|kind| kind.starts_with("Schedule"))
+}
+
+/// The headings of a document.
+fn headings(path: &str) -> BTreeSet<String> {
+    let text = workspace::read(path);
+    let mut is_code = false;
+    let headings = text.lines().filter(|line| {
+        is_code ^= line.trim_start().starts_with("```");
+        !is_code && line.starts_with('#')
+    });
+    headings
+        .map(|line| line.trim_start_matches('#').trim().to_owned())
+        .collect()
+}
+
+#[test]
+fn each_alarm_says_what_to_do_under_a_heading_that_exists() {
+    let headings = headings(GUIDE);
+    for (name, alarm) in alarms(&template()) {
+        let description = alarm["AlarmDescription"].as_str().unwrap_or_default();
+        let named = description.split_once(&format!("{GUIDE}: "));
+        let (_, heading) = named.unwrap_or_else(|| panic!("{name} names no {GUIDE}"));
+        assert!(headings.contains(heading.trim()), "{name}: {heading}");
+    }
+}
+
+#[test]
+fn the_guide_names_every_alarm_and_no_other() {
+    let guide = workspace::read(GUIDE);
+    let words = guide.split(|char: char| !char.is_ascii_alphanumeric());
+    let named: BTreeSet<&str> = words
+        .filter(|word| word.len() > "Alarm".len() && word.ends_with("Alarm"))
+        .collect();
+    let alarms = alarms(&template());
+    let there: BTreeSet<&str> = alarms.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(named, there);
+}
+
+#[test]
+fn every_alarm_notifies_the_topic_when_there_is_one() {
+    let template = template();
+    let actions =
+        json!({"!If": ["HasAlarmTopic", [{"!Ref": "AlarmTopicArn"}], {"!Ref": "AWS::NoValue"}]});
+    for (name, alarm) in alarms(&template) {
+        assert_eq!(alarm["AlarmActions"], actions, "{name}");
+    }
+    assert_eq!(template["Parameters"]["AlarmTopicArn"]["Default"], "");
+}
+
+#[test]
+fn every_queue_with_a_dead_letter_queue_has_an_alarm_on_it_and_on_its_own_age() {
+    let template = template();
+    let alarms = alarms(&template);
+    let mut found = 0;
+    for (name, queue) in resources(&template, "AWS::SQS::Queue") {
+        let Some(arn) = queue["RedrivePolicy"]["deadLetterTargetArn"]["!GetAtt"].as_str() else {
+            continue;
+        };
+        let dead_letters = arn.strip_suffix(".Arn").expect("the ARN of a queue");
+        for (queue, metric) in [
+            (dead_letters, "ApproximateNumberOfMessagesVisible"),
+            (&*name, "ApproximateAgeOfOldestMessage"),
+        ] {
+            let resource = json!({"!GetAtt": format!("{queue}.QueueName")});
+            let alarm = alarms
+                .iter()
+                .find(|(_, alarm)| watches(alarm, metric, &resource));
+            assert!(alarm.is_some(), "no alarm on {metric} of {queue}");
+        }
+        found += 1;
+    }
+    assert!(found > 0);
+}
+
+#[test]
+fn every_function_that_requests_or_messages_reach_has_an_alarm_on_its_errors() {
+    let template = template();
+    let alarms = alarms(&template);
+    let mut found = 0;
+    for (name, properties) in resources(&template, "AWS::Serverless::Function") {
+        let events = properties["Events"].as_object().expect("events");
+        // One on a schedule is missed when it reports nothing, whatever the reason.
+        if events.values().all(is_schedule) {
+            continue;
+        }
+        let resource = json!({"!Ref": name});
+        let alarm = alarms
+            .iter()
+            .find(|(_, alarm)| watches(alarm, "Errors", &resource));
+        assert!(alarm.is_some(), "no alarm on the errors of {name}");
+        found += 1;
+    }
+    assert!(found > 0);
+}
