@@ -10,6 +10,7 @@ use futures::FutureExt;
 use ingest::Ingest;
 use lambda_http::{Adapter, Body, Request, Response, Service, request::LambdaRequest, service_fn};
 use lambda_runtime::{Context, LambdaEvent};
+use recovery::Recovery;
 use serde::{Serialize, de::DeserializeOwned};
 use state::Aws;
 
@@ -53,6 +54,13 @@ pub(crate) fn handler(
             json(move |event| {
                 let delivery = Arc::clone(&delivery);
                 async move { delivery.handle(event).await }
+            })
+        }
+        "recovery" => {
+            let recovery = Arc::new(Recovery::new(recovery::Config::read(lookup)?, aws));
+            json(move |event| {
+                let recovery = Arc::clone(&recovery);
+                async move { Ok(recovery.handle(event).await) }
             })
         }
         other => bail!("this program does not contain the function {other}: run with --processes"),

@@ -10,6 +10,21 @@ use crate::workspace;
 /// Where an alarm's description sends its reader.
 const GUIDE: &str = "docs/operations.md";
 
+/// What recovery reports: each field that is sent is a metric of its name.
+const REPORT: &str = "functions/recovery/src/report.rs";
+
+/// The metrics in the source of the report.
+fn metrics(report: &str) -> BTreeSet<&str> {
+    let (_, fields) = report.split_once("pub struct Report {").expect("Report");
+    let (fields, _) = fields.split_once("\n}").expect("the end of Report");
+    let (sent, _) = fields.split_once("#[serde(skip)]").unwrap_or((fields, ""));
+    let names = sent.lines().filter_map(|line| {
+        let (name, _) = line.trim().strip_prefix("pub ")?.split_once(':')?;
+        Some(name)
+    });
+    names.collect()
+}
+
 /// The alarms: name and properties.
 fn alarms(template: &Value) -> Vec<(String, Value)> {
     resources(template, "AWS::CloudWatch::Alarm")
@@ -117,4 +132,32 @@ fn every_function_that_requests_or_messages_reach_has_an_alarm_on_its_errors() {
         found += 1;
     }
     assert!(found > 0);
+}
+
+#[test]
+fn every_alarm_on_our_own_metrics_watches_one_that_recovery_reports() {
+    let report = workspace::read(REPORT);
+    let metrics = metrics(&report);
+    let service = json!([{"Name": "service", "Value": "recovery"}]);
+    let mut found = 0;
+    for (name, alarm) in alarms(&template()) {
+        if alarm["Namespace"] == "certhooks" {
+            let metric = alarm["MetricName"].as_str().expect("a metric");
+            assert!(metrics.contains(metric), "{name}: {metric}");
+            assert_eq!(alarm["Dimensions"], service, "{name}");
+            found += 1;
+        }
+    }
+    assert!(found > 0);
+    for declared in [r#""certhooks""#, r#"json!("recovery")"#, r#"[["service"]]"#] {
+        assert!(report.contains(declared), "no {declared}");
+    }
+}
+
+#[test]
+fn the_guide_explains_every_metric_that_recovery_reports() {
+    let guide = workspace::read(GUIDE);
+    for metric in metrics(&workspace::read(REPORT)) {
+        assert!(guide.contains(&format!("\n| `{metric}` |")), "{metric}");
+    }
 }

@@ -64,11 +64,10 @@ impl<'a> Queue<'a> {
             .await;
     }
 
-    /// What waits in the queue, in the order of the alphabet. It stays there, but cannot be received for a while.
+    /// What waits in the queue, in the order of the alphabet. It stays there.
     async fn bodies(&self) -> Vec<String> {
-        let received = self
-            .call("ReceiveMessage", json!({"MaxNumberOfMessages": 10}))
-            .await;
+        let body = json!({"MaxNumberOfMessages": 10, "VisibilityTimeout": 0});
+        let received = self.call("ReceiveMessage", body).await;
         let messages = received["Messages"].as_array().expect("messages");
         let mut bodies: Vec<String> = messages
             .iter()
@@ -85,11 +84,21 @@ impl<'a> Queue<'a> {
         count("waiting") + count("in_flight") + count("delayed")
     }
 
-    /// Waits until the queue holds so many messages.
-    async fn holds(&self, expected: u64) {
-        let what = format!("{} holds {expected}", self.name);
+    /// Waits until so many messages can be received.
+    async fn waits(&self, expected: u64) {
+        let what = format!("{expected} messages wait in {}", self.name);
+        until(&what, async || match self.status().await {
+            status if status["waiting"] == expected => Ok(()),
+            other => Err(other),
+        })
+        .await;
+    }
+
+    /// Waits until the queue holds no message.
+    async fn is_empty(&self) {
+        let what = format!("{} is empty", self.name);
         until(&what, async || match self.length().await {
-            length if length == expected => Ok(()),
+            0 => Ok(()),
             other => Err(other),
         })
         .await;
@@ -122,8 +131,11 @@ async fn a_message_that_is_no_wake_up_ends_in_the_dead_letter_queue() {
     }
     let event = college.post_event(&issued("a")).await;
     college.delivery_in(&event, &endpoint, "delivered").await;
-    dead_letters.holds(4).await;
-    // Redriven while the fault is still there, they end where they were.
+    dead_letters.waits(4).await;
+    let mut expected = bad;
+    expected.sort_unstable();
+    assert_eq!(dead_letters.bodies().await, expected);
+    dead_letters.waits(4).await;
     let said = redrive(&stack.url).await;
     assert!(
         said.starts_with(
@@ -131,11 +143,8 @@ async fn a_message_that_is_no_wake_up_ends_in_the_dead_letter_queue() {
         ),
         "{said}"
     );
-    dead_letters.holds(4).await;
-    let mut expected = bad;
-    expected.sort_unstable();
-    assert_eq!(dead_letters.bodies().await, expected);
-    assert_eq!(queue.length().await, 0);
+    assert_eq!(dead_letters.length().await, 0);
+    assert_eq!(queue.length().await, 4);
     // The wake-up that came with them was neither lost nor repeated.
     assert_eq!(receiver.count(), 1);
 }
@@ -158,7 +167,7 @@ async fn wake_ups_for_what_is_done_or_unknown_do_nothing() {
         let unknown = wake_up(&format!("evt_{unknown}"), &endpoint.id, attempt);
         queue.send(&unknown.to_string()).await;
     }
-    queue.holds(0).await;
+    queue.is_empty().await;
     assert_eq!(receiver.count(), 1);
     let delivery = college.delivery_in(&event, &endpoint, "delivered").await;
     assert_eq!(delivery["attempts"], 1);
@@ -182,7 +191,7 @@ async fn a_wake_up_for_an_endpoint_the_event_was_not_accepted_for_reaches_nobody
         let wake_up = json!({"v": 1, "organization": organization, "event": event, "endpoint": foreign.id, "attempt": 1});
         queue.send(&wake_up.to_string()).await;
     }
-    queue.holds(0).await;
+    queue.is_empty().await;
     assert_eq!((mine.count(), theirs.count()), (1, 0));
 }
 
@@ -205,7 +214,7 @@ async fn a_wake_up_that_kept_crashing_the_function_is_redriven_and_delivered() {
     };
     tokio::select! {
         () = crash_each_time => {}
-        () = dead_letters.holds(1) => {}
+        () = dead_letters.waits(1) => {}
     }
     assert!(fatal.count() > 1, "it crashed {} times", fatal.count());
     college.delivery_in(&event, &endpoint, "pending").await;
@@ -219,7 +228,7 @@ async fn a_wake_up_that_kept_crashing_the_function_is_redriven_and_delivered() {
     let delivery = college.delivery_in(&event, &endpoint, "delivered").await;
     assert_eq!((receiver.count(), &delivery["attempts"]), (1, &json!(1)));
 
-    Queue::wake_ups(&stack).await.holds(0).await;
+    Queue::wake_ups(&stack).await.is_empty().await;
     let said = redrive(&stack.url).await;
     assert_eq!(
         said,

@@ -80,7 +80,18 @@ async fn every_sample_of_an_http_function_is_answered() {
         .into_iter()
         .filter(|function| !http.contains(&function.as_str()))
         .collect();
-    assert_eq!(others, ["delivery"]);
+    assert_eq!(others, ["delivery", "recovery"]);
+}
+
+#[tokio::test]
+async fn every_sample_of_recovery_is_answered_with_what_it_did() {
+    let stack = Stack::start().await;
+    for (path, sample) in samples("recovery") {
+        let sample = sample.to_string().into_bytes();
+        let report = stack.invoke("RecoveryFunction", sample).await;
+        assert_eq!(report["recovery_failures"], 0, "{path}: {report:#}");
+        assert_eq!(report["audit_unaccounted"], 0, "{path}: {report:#}");
+    }
 }
 
 #[tokio::test]

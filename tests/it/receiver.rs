@@ -29,6 +29,8 @@ pub(crate) enum Reply {
     Bytes(usize),
     /// Answers with this status, elsewhere.
     Redirect(u16, String),
+    /// Answers with this status, and asks to be left alone for a while.
+    RetryAfter(u16, &'static str),
     /// Answers 204 after a while.
     Late(Duration),
     /// Never answers.
@@ -155,6 +157,7 @@ async fn receive(
         Reply::Text(code, text) => (status(code), text).into_response(),
         Reply::Bytes(length) => vec![b'x'; length].into_response(),
         Reply::Redirect(code, location) => (status(code), [("location", location)]).into_response(),
+        Reply::RetryAfter(code, wait) => (status(code), [("retry-after", wait)]).into_response(),
         Reply::Late(wait) => {
             sleep(wait).await;
             StatusCode::NO_CONTENT.into_response()

@@ -71,7 +71,7 @@ async fn a_failure_is_named_by_what_the_receiver_answered() {
     for (status, error) in [
         (400, "client_error"),
         (404, "client_error"),
-        (410, "client_error"),
+        (411, "client_error"),
         (500, "server_error"),
         (599, "server_error"),
         (304, "redirect"),

@@ -205,7 +205,7 @@ async fn a_skipped_delivery_is_sent_by_a_retry_once_the_endpoint_takes_another_f
     let event = post(&college, EXPIRED).await;
     college.delivery_in(&event, &endpoint, "skipped").await;
     let retry = format!("events/{event}/deliveries/{}/retry", endpoint.id);
-    let ended = |delivery: &Value| delivery["status"] != "retrying";
+    let ended = |delivery: &Value| delivery["status"] != "pending";
 
     // As it is, it is skipped again.
     college.api.post(&retry, json!({})).await.expect(202);

@@ -33,7 +33,7 @@ pub(crate) async fn delivery(
     endpoint: &str,
 ) -> Result<Response<Body>, Problem> {
     let account = call.account(api).await?;
-    let even_if_disabled = read(call, |fields| read_even_if_disabled(fields))?;
+    let even_if_disabled = read(call, read_even_if_disabled)?;
     if !endpoints::find(&account, endpoint)?.enabled && !even_if_disabled {
         return Err(disabled());
     }

@@ -14,7 +14,7 @@ use state::{
 };
 use tracing::{error, warn};
 
-use crate::handler::Run;
+use crate::handler::{Recovery, Run};
 use crate::verdict::{Verdict, judge, without_row};
 
 /// When the queue takes longer, wake-ups are late, not lost: making more of them would only add to it.
@@ -169,20 +169,20 @@ impl Run<'_> {
     /// Writes rows in place of those that were read; answers those that were written. What somebody else
     /// wrote in between shows that the delivery goes on.
     async fn write(&self, rows: Vec<Delivery>) -> Result<Vec<Delivery>, StateError> {
-        let Self {
-            recovery, clock, ..
-        } = self;
-        let written = stream::iter(rows).map(async |mut row| {
-            let recorded = recovery
-                .deliveries
-                .record(&mut row, recovery.retention, clock.now());
-            Ok((recorded.await? == Recorded::Written).then_some(row))
-        });
-        let written: Vec<Option<Delivery>> = written
-            .buffer_unordered(WRITES_AT_ONCE)
-            .try_collect()
-            .await?;
+        let writes: Vec<_> = rows.into_iter().map(|row| self.write_one(row)).collect();
+        let written = stream::iter(writes).buffer_unordered(WRITES_AT_ONCE);
+        let written: Vec<Option<Delivery>> = written.try_collect().await?;
         Ok(written.into_iter().flatten().collect())
+    }
+
+    async fn write_one(&self, mut row: Delivery) -> Result<Option<Delivery>, StateError> {
+        let Recovery {
+            deliveries,
+            retention,
+            ..
+        } = self.recovery;
+        let recorded = deliveries.record(&mut row, *retention, self.clock.now());
+        Ok((recorded.await? == Recorded::Written).then_some(row))
     }
 
     fn may_go_on(&self) -> bool {

@@ -120,9 +120,11 @@ impl Deliveries {
     ) -> Result<HashMap<DeliveryKey, Result<Delivery, StateError>>, StateError> {
         let keys: Vec<(&String, Item)> = deliveries.map(|key| (&self.table, key.item())).collect();
         let (client, doing) = (&self.client, "read deliveries");
-        let pages = stream::iter(keys.chunks(ROWS_AT_ONCE))
+        let pages: Vec<_> = keys
+            .chunks(ROWS_AT_ONCE)
             .map(|keys| batch_get(client, keys, Consistency::Eventual, doing))
-            .buffer_unordered(PAGES_AT_ONCE);
+            .collect();
+        let pages = stream::iter(pages).buffer_unordered(PAGES_AT_ONCE);
         let pages: Vec<Vec<(String, Item)>> = pages.try_collect().await?;
         let items = pages.into_iter().flatten().map(|(_, item)| item);
         Ok(items

@@ -300,7 +300,8 @@ mod tests {
 
     #[test]
     fn a_row_reads_back() {
-        let at = Some("2026-11-21T10:30:00Z".parse().unwrap());
+        let time = "2026-11-21T10:30:00Z".parse().unwrap();
+        let at = Some(time);
         let delivery = Delivery {
             status: DeliveryStatus::Retrying,
             history: vec![Attempt {
@@ -316,10 +317,7 @@ mod tests {
             delivered_at: at,
             queued: true,
             even_if_disabled: true,
-            recovered: Some(Recovered {
-                times: 2,
-                at: at.unwrap(),
-            }),
+            recovered: Some(Recovered { times: 2, at: time }),
             replayed_by: Some("rpl_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap()),
             ..delivery()
         };

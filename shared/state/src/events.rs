@@ -15,7 +15,6 @@ use payload::event_type::EventType;
 use payload::id::{EndpointId, EventId, OrganizationId};
 use tracing::error;
 
-use crate::accepted_event::AcceptedEvent;
 use crate::error::{Chain, StateError};
 use crate::event_row::{event_key, read_event};
 use crate::keyspace;
@@ -247,69 +246,6 @@ impl Events {
         })
     }
 
-    /// Events of an organization that were accepted from `since` to before `until`, oldest first, after
-    /// `after`.
-    ///
-    /// A page may hold fewer than `limit` events, even none, and still have a next one.
-    ///
-    /// # Errors
-    /// DynamoDB did not answer, or a row cannot be read.
-    pub async fn accepted_between(
-        &self,
-        organization: OrganizationId,
-        after: Option<EventId>,
-        (since, until): (Timestamp, Timestamp),
-        limit: usize,
-    ) -> Result<Page<AcceptedEvent>, StateError> {
-        let end = EventId::least(until);
-        let mut from = match after {
-            // Nothing sorts between an id and the same with a space behind it.
-            Some(after) => format!("{after} "),
-            None => EventId::least(since).to_string(),
-        };
-        let mut begins = after.map_or(since, EventId::created_at);
-        // Months without events are passed over, a year of them at once.
-        for _ in 0..MAX_REQUESTS {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :partition AND sk BETWEEN :from AND :until")
-                .projection_expression(AcceptedEvent::PROJECTION)
-                .expression_attribute_names("#type", "type")
-                .expression_attribute_values(
-                    ":partition",
-                    text(keyspace::month(organization, &month_of(begins))),
-                )
-                .expression_attribute_values(":from", text(&from))
-                .expression_attribute_values(":until", text(end.to_string()))
-                .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-                .send()
-                .await
-                .map_err(StateError::while_doing("list accepted events"))?;
-            let items = answer.items.unwrap_or_default();
-            let items: Vec<AcceptedEvent> = items
-                .into_iter()
-                .map(AcceptedEvent::read)
-                .collect::<Result<_, _>>()?;
-            let last = answer
-                .last_evaluated_key
-                .and_then(|key| Some(key.get(keyspace::SK)?.as_s().ok()?.clone()));
-            begins = next_month(begins);
-            let next = last
-                .or_else(|| (begins < until).then(|| EventId::greatest_before(begins).to_string()));
-            if !items.is_empty() || next.is_none() {
-                return Ok(Page { items, next });
-            }
-            from = EventId::least(begins).to_string();
-        }
-        let next = Some(EventId::greatest_before(begins).to_string());
-        Ok(Page {
-            items: Vec::new(),
-            next,
-        })
-    }
-
     /// One request: events of one month that pass the filter, and how far it got when there are more.
     async fn list_month(
         &self,
@@ -382,14 +318,6 @@ fn read_or_report(item: Item) -> Option<StoredEvent> {
         .ok()
 }
 
-/// When the month after the one of `at` begins.
-fn next_month(at: Timestamp) -> Timestamp {
-    let this = at.to_zoned(TimeZone::UTC).date().first_of_month();
-    let next = this.checked_add(jiff::Span::new().months(1));
-    let next = next.and_then(|next| next.to_zoned(TimeZone::UTC));
-    next.map_or(Timestamp::MAX, |next| next.timestamp())
-}
-
-fn month_of(at: Timestamp) -> String {
+pub(crate) fn month_of(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y%m").to_string()
 }

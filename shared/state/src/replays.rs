@@ -134,9 +134,11 @@ impl Replayer<'_> {
             }
         }
         let this = &*replay;
-        let written = stream::iter(chosen)
+        let writes: Vec<_> = chosen
+            .into_iter()
             .map(|(delivery, at)| self.restart(this, delivery, at, now))
-            .buffered(WRITES_AT_ONCE);
+            .collect();
+        let written = stream::iter(writes).buffered(WRITES_AT_ONCE);
         let written: Vec<Option<(WakeUp, Duration)>> = written.try_collect().await?;
         wake_ups.extend(written.into_iter().flatten());
         self.queue.send(&wake_ups).await?;
