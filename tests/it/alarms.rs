@@ -138,18 +138,22 @@ fn every_function_that_requests_or_messages_reach_has_an_alarm_on_its_errors() {
 fn every_alarm_on_our_own_metrics_watches_one_that_recovery_reports() {
     let report = workspace::read(REPORT);
     let metrics = metrics(&report);
-    let service = json!([{"Name": "service", "Value": "recovery"}]);
+    let function = json!([{"Name": "FunctionName", "Value": {"!Ref": "RecoveryFunction"}}]);
     let mut found = 0;
     for (name, alarm) in alarms(&template()) {
         if alarm["Namespace"] == "certhooks" {
             let metric = alarm["MetricName"].as_str().expect("a metric");
             assert!(metrics.contains(metric), "{name}: {metric}");
-            assert_eq!(alarm["Dimensions"], service, "{name}");
+            assert_eq!(alarm["Dimensions"], function, "{name}");
             found += 1;
         }
     }
     assert!(found > 0);
-    for declared in [r#""certhooks""#, r#"json!("recovery")"#, r#"[["service"]]"#] {
+    for declared in [
+        r#""certhooks""#,
+        r#"line["FunctionName"]"#,
+        r#"[["FunctionName"]]"#,
+    ] {
         assert!(report.contains(declared), "no {declared}");
     }
 }

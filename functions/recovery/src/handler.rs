@@ -30,7 +30,8 @@ pub struct Request {
 }
 
 impl Request {
-    fn is_by_hand(self) -> bool {
+    /// Whether a person asks: what such a run finds is no measure of how recovery does.
+    pub fn is_by_hand(self) -> bool {
         self.as_of.is_some() || self.since.is_some()
     }
 }
@@ -87,7 +88,7 @@ impl Recovery {
         let mut run = Run {
             recovery: self,
             clock: Clock::new(now, request.as_of, budget),
-            report: Report::new(now),
+            report: Report::new(now, &event.context.env_config.function_name),
         };
         let watermarks = self.deliveries.watermarks().await;
         let Some(watermarks) = run.heed("read how far recovery got", watermarks) else {

@@ -11,8 +11,11 @@ async fn main() -> Result<(), Error> {
     let config = Config::read(environment)?;
     let recovery = &Recovery::new(config, Aws::from_environment().await);
     run(service_fn(async move |event: LambdaEvent<Request>| {
+        let is_by_hand = event.payload.is_by_hand();
         let report = recovery.handle(event).await;
-        print_metrics(&report.metrics());
+        if !is_by_hand {
+            print_metrics(&report.metrics());
+        }
         Ok::<_, Error>(report)
     }))
     .await

@@ -8,7 +8,7 @@ use serde_json::json;
 const NAMESPACE: &str = "certhooks";
 
 /// What a run did. Each number is a metric of its name.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Deliveries of accepted events that were looked up.
     pub audit_checked: u64,
@@ -32,14 +32,18 @@ pub struct Report {
     pub recovery_failures: u64,
     /// When the run began. Milliseconds.
     #[serde(skip)]
-    pub began_at: i64,
+    began_at: i64,
+    /// The function that ran.
+    #[serde(skip)]
+    function: String,
 }
 
 impl Report {
-    /// A run that begins.
-    pub(crate) fn new(now: Timestamp) -> Self {
+    /// A run of this function that begins.
+    pub(crate) fn new(now: Timestamp, function: &str) -> Self {
         Self {
             began_at: now.as_millisecond(),
+            function: function.to_owned(),
             ..Self::default()
         }
     }
@@ -65,12 +69,12 @@ impl Report {
                 json!({"Name": name, "Unit": unit})
             })
             .collect();
-        line["service"] = json!("recovery");
+        line["FunctionName"] = json!(self.function);
         line["_aws"] = json!({
             "Timestamp": self.began_at,
             "CloudWatchMetrics": [{
                 "Namespace": NAMESPACE,
-                "Dimensions": [["service"]],
+                "Dimensions": [["FunctionName"]],
                 "Metrics": metrics,
             }],
         });
@@ -89,7 +93,10 @@ mod tests {
         let report = Report {
             audit_checked: 7,
             sweep_lag_ms: 1_200,
-            ..Report::new(Timestamp::from_second(1_795_000_000).unwrap())
+            ..Report::new(
+                Timestamp::from_second(1_795_000_000).unwrap(),
+                "certhooks-Recovery",
+            )
         };
         let line = report.metrics();
         assert!(!line.contains('\n'));
@@ -98,9 +105,10 @@ mod tests {
             (&line["audit_checked"], &line["sweep_lag_ms"]),
             (&json!(7), &json!(1_200))
         );
+        assert_eq!(line["FunctionName"], "certhooks-Recovery");
         assert_eq!(line["_aws"]["Timestamp"], json!(1_795_000_000_000_i64));
         let metrics = &line["_aws"]["CloudWatchMetrics"][0];
-        assert_eq!(metrics["Dimensions"], json!([["service"]]));
+        assert_eq!(metrics["Dimensions"], json!([["FunctionName"]]));
         for metric in metrics["Metrics"].as_array().unwrap() {
             let name = metric["Name"].as_str().unwrap();
             assert!(line[name].is_i64(), "{name}");
