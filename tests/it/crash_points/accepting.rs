@@ -61,9 +61,9 @@ async fn after_some_wake_ups_the_audit_sends_the_others() {
         others.push((receiver, endpoint));
     }
     // Two requests are made side by side: one is answered too late, the other not at all.
-    let killed = Rule::new(Fault::KillAfter, INGEST, |request| request.messages() == 10);
+    let killed = Rule::new(Fault::KillAfter, INGEST, |request| request.wake_ups() == 10);
     let killed = world.faults.inject(killed);
-    let kept = Rule::new(Fault::TimeOut, INGEST, |request| request.messages() == 1);
+    let kept = Rule::new(Fault::TimeOut, INGEST, |request| request.wake_ups() == 1);
     let _kept = world.faults.inject(kept.always()).if_at_all();
     world.post().await.expect(500);
     killed.happened(1).await;

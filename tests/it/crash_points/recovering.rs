@@ -70,8 +70,10 @@ async fn wake_ups_of_a_sweep_that_died_before_its_watermark_are_sent_again_and_s
 async fn what_became_due_while_the_sweep_was_down_for_hours_is_sent_by_its_next_run() {
     let world = World::start_with(FAILS_ONCE, swept()).await;
     let event = world.failed().await;
-    recover(&world.stack, SignedDuration::from_hours(5)).await;
-    let delivery = world.expect_delivered(&event, 2..=2).await;
+    let report = recover(&world.stack, SignedDuration::from_hours(5)).await;
+    assert_eq!(report["sweep_sent"], 1);
+    // The audit of the same run may find that the delivery is overdue, and send its wake-up too.
+    let delivery = world.expect_delivered(&event, 2..=3).await;
     assert_eq!(delivery["attempts"], 2);
 }
 

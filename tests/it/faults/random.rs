@@ -62,7 +62,8 @@ impl Dice {
         *nth += 1;
         let mut rolled = roll(self.chances.seed, (what, *nth));
         let possible = self.chances.per_million.iter().copied();
-        let possible = possible.filter(|(fault, _)| !fault.is_about_messages() || request.sends());
+        let possible =
+            possible.filter(|(fault, _)| !fault.is_about_messages() || request.has_messages());
         for (fault, chance) in possible {
             match rolled.checked_sub(chance) {
                 None => return Some(fault),

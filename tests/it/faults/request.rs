@@ -56,14 +56,22 @@ impl Request {
         self.puts_into("EventsTable") && self.put("sk").starts_with("evt_")
     }
 
-    /// Sends wake-ups.
-    pub(crate) fn sends(&self) -> bool {
+    /// Sends messages of any kind.
+    pub(super) fn has_messages(&self) -> bool {
         self.operation == "SendMessageBatch"
     }
 
-    /// How many messages it sends.
-    pub(crate) fn messages(&self) -> usize {
-        self.json()["Entries"].as_array().map_or(0, Vec::len)
+    /// How many wake-ups it sends. A beat of recovery is none.
+    pub(crate) fn wake_ups(&self) -> usize {
+        let body = self.json();
+        let messages = body["Entries"].as_array().into_iter().flatten();
+        let texts = messages.filter_map(|message| message["MessageBody"].as_str());
+        texts.filter(|text| text.contains("\"attempt\"")).count()
+    }
+
+    /// Sends wake-ups.
+    pub(crate) fn sends(&self) -> bool {
+        self.has_messages() && self.wake_ups() > 0
     }
 
     /// Reads what a batch of wake-ups is about: events, and rows where there may be any.

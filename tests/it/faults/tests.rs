@@ -114,7 +114,7 @@ async fn a_dropped_answer_is_of_a_request_that_was_forwarded() {
 #[tokio::test]
 async fn messages_are_lost_and_duplicated_behind_the_functions_back() {
     let between = Between::start().await;
-    let lost = Rule::new(Fault::LoseMessage, "ingest", Request::sends);
+    let lost = Rule::new(Fault::LoseMessage, "ingest", Request::has_messages);
     let lost = between.faults.inject(lost);
     let answer = between.send_messages(&["0", "1"]).await;
     let ids: Vec<&Value> = answer["Successful"]
@@ -126,12 +126,12 @@ async fn messages_are_lost_and_duplicated_behind_the_functions_back() {
     assert_eq!(ids, ["0", "1"]);
     assert_eq!(between.forwarded(), [r#"{"Entries":[{"Id":"1"}]}"#]);
 
-    let twice = Rule::new(Fault::DuplicateMessages, "ingest", Request::sends);
+    let twice = Rule::new(Fault::DuplicateMessages, "ingest", Request::has_messages);
     let twice = between.faults.inject(twice);
     between.send_messages(&["2"]).await;
     assert_eq!(between.forwarded()[1..], [r#"{"Entries":[{"Id":"2"}]}"#; 2]);
 
-    let all = Rule::new(Fault::LoseMessages, "ingest", Request::sends);
+    let all = Rule::new(Fault::LoseMessages, "ingest", Request::has_messages);
     let all = between.faults.inject(all);
     between.send_messages(&["3", "4"]).await;
     assert_eq!(between.forwarded().len(), 3);

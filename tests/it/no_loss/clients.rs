@@ -11,7 +11,7 @@ use crate::samples::issued;
 use crate::stack::text;
 
 /// Requests on their way at the same time.
-const CONNECTIONS: usize = 48;
+const CONNECTIONS: usize = 32;
 /// Until a client tries again.
 const PAUSE: Duration = Duration::from_millis(100);
 /// One of so many clients has an event id of its own instead of an idempotency key.

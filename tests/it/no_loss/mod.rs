@@ -60,7 +60,7 @@ async fn of_100_000_events_none_is_lost() {
 async fn check(count: usize) {
     let started = Instant::now();
     let seed = seed();
-    let world = World::start(seed, "8").await;
+    let world = World::start(seed, "6").await;
     let functions: &[&str] = &["ingest", "delivery"];
     for (functions, per_million) in [(functions, AT_WORK), (&["recovery"], IN_RECOVERY)] {
         world.faults.roll(Chances {

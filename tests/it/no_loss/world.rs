@@ -62,7 +62,7 @@ impl World {
             for path in paths {
                 let members = json!({
                     "enabled": *path != "/disabled",
-                    "retry_schedule": [1, 1, 2, 2],
+                    "retry_schedule": [1, 1, 1],
                     "timeout_seconds": 1,
                 });
                 let url = receivers.url(path);
