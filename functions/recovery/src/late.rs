@@ -4,11 +4,12 @@
 //! counted again half an hour, three hours and a day later; where there are more than were audited, the
 //! bucket is audited again.
 
+use futures::future::{try_join, try_join_all};
 use jiff::SignedDuration;
 use state::{Audit, Bucket, StateError};
 use tracing::warn;
 
-use crate::handler::Run;
+use crate::handler::{BUCKETS_AT_ONCE, Recovery, Run};
 
 /// How old a bucket is when it is counted again.
 pub(crate) const LOOKS: [SignedDuration; 3] = [
@@ -30,26 +31,49 @@ impl Run<'_> {
         for (bucket, age) in looks.iter_mut().zip(LOOKS) {
             let end = Bucket::first(self.clock.now() - age).min(audited);
             while *bucket < end {
-                if !self.clock.has_time(SHARE) || !self.count_again(*bucket).await? {
+                if !self.clock.has_time(SHARE) || !self.count_some(bucket, end).await? {
                     return Ok(());
                 }
-                *bucket = bucket.next();
             }
         }
         Ok(())
     }
 
-    /// Whether a bucket is done with.
-    async fn count_again(&mut self, bucket: Bucket) -> Result<bool, StateError> {
-        let recovery = self.recovery;
-        let events = recovery.events.count_accepted_in(bucket).await?;
-        let audited = recovery.deliveries.audited(bucket).await?;
-        if events == audited {
-            return Ok(true);
+    /// Counts the next buckets; whether that was all of them.
+    async fn count_some(&mut self, bucket: &mut Bucket, end: Bucket) -> Result<bool, StateError> {
+        let Recovery {
+            deliveries, events, ..
+        } = self.recovery;
+        let buckets: Vec<Bucket> = bucket.until(end).take(BUCKETS_AT_ONCE).collect();
+        let counts: Vec<_> = buckets
+            .iter()
+            .map(|bucket| events.count_accepted_in(*bucket))
+            .collect();
+        let audited = deliveries.audited(&buckets);
+        let (counts, audited) = try_join(try_join_all(counts), audited).await?;
+        for (next, count) in buckets.into_iter().zip(counts) {
+            *bucket = next;
+            let audited = audited.get(&next).copied().unwrap_or_default();
+            if count != audited && !self.audit_again(next, count, audited).await? {
+                return Ok(false);
+            }
+            *bucket = next.next();
         }
+        Ok(true)
+    }
+
+    /// Audits the events of a bucket from its beginning; whether that was all.
+    async fn audit_again(
+        &mut self,
+        bucket: Bucket,
+        events: u64,
+        audited: u64,
+    ) -> Result<bool, StateError> {
         warn!(%bucket, events, audited, "the index has other events than were audited");
+        let recovery = self.recovery;
+        let page = recovery.events.accepted_in(bucket, None).await?;
         let mut audit = Audit::at(bucket);
-        let is_done = self.accepted(&mut audit).await?;
+        let is_done = self.accepted(&mut audit, page).await?;
         if is_done {
             let kept = recovery.deliveries.keep_audited(bucket, audit.events);
             kept.await?;
