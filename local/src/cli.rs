@@ -78,6 +78,9 @@ pub(crate) struct Stack {
     /// How many processes each function has.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=100), requires = "processes")]
     pub(crate) environments: u16,
+    /// Send the functions' requests to DynamoDB and SQS to URL/{function}/{host:port}, for tests that inject faults.
+    #[arg(long, value_name = "URL", requires = "processes")]
+    pub(crate) intercept: Option<String>,
 }
 
 impl Stack {
@@ -132,5 +135,12 @@ mod tests {
             [("A", "1"), ("B", "x=y")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(stack.parameters(), BTreeMap::from(expected));
         assert!(Cli::try_parse_from(["local", "--parameter", "=1"]).is_err());
+    }
+
+    #[test]
+    fn only_functions_that_are_processes_can_be_intercepted() {
+        let intercept = ["local", "--intercept", "http://127.0.0.1:1"];
+        assert!(Cli::try_parse_from(intercept).is_err());
+        assert!(Cli::try_parse_from(intercept.into_iter().chain(["--processes"])).is_ok());
     }
 }

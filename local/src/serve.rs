@@ -73,6 +73,7 @@ pub(crate) fn options(
             true => Mode::Processes(arguments.environments.into()),
             false => Mode::InProcess,
         },
+        intercept: arguments.intercept.clone(),
     })
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct Options {
     pub(crate) port: u16,
     /// How the functions run.
     pub(crate) mode: Mode,
+    /// Where the functions' requests to the emulators go instead, when they are processes.
+    pub(crate) intercept: Option<String>,
 }
 
 /// The two ways to run the functions.
@@ -69,10 +71,9 @@ impl Stack {
 
         let mut tasks = JoinSet::new();
         let registry = Registry::default();
-        let described = template
-            .functions
-            .into_iter()
-            .map(|function| with_local_settings(function, &emulators));
+        let described = template.functions.into_iter().map(|function| {
+            with_local_settings(function, &emulators, options.intercept.as_deref())
+        });
         let functions = match options.mode {
             Mode::InProcess => in_process(described, &emulators)?,
             Mode::Processes(count) => {
@@ -105,16 +106,33 @@ impl Stack {
 }
 
 /// What `local` adds to every function's environment, and the template never says.
-fn with_local_settings(mut function: Function, emulators: &Emulators) -> Function {
+fn with_local_settings(
+    mut function: Function,
+    emulators: &Emulators,
+    intercept: Option<&str>,
+) -> Function {
+    let address = |url: &str| reached_by(&function.binary, url, intercept);
     let settings = [
-        ("ALLOW_PRIVATE_ENDPOINTS", "true"),
-        ("AWS_ENDPOINT_URL_DYNAMODB", &emulators.dynamodb_url),
-        ("AWS_ENDPOINT_URL_SQS", &emulators.sqs_url),
+        ("ALLOW_PRIVATE_ENDPOINTS", "true".to_owned()),
+        (
+            "AWS_ENDPOINT_URL_DYNAMODB",
+            address(&emulators.dynamodb_url),
+        ),
+        ("AWS_ENDPOINT_URL_SQS", address(&emulators.sqs_url)),
     ];
     function
         .environment
-        .extend(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        .extend(settings.map(|(name, value)| (name.to_owned(), value)));
     function
+}
+
+/// The address at which a function reaches an emulator. An interceptor learns from the path who asks whom.
+fn reached_by(binary: &str, emulator: &str, intercept: Option<&str>) -> String {
+    let Some(interceptor) = intercept else {
+        return emulator.to_owned();
+    };
+    let host = emulator.trim_start_matches("http://");
+    format!("{}/{binary}/{host}", interceptor.trim_end_matches('/'))
 }
 
 fn in_process(
@@ -211,7 +229,18 @@ mod tests {
             data: None,
             port,
             mode: Mode::InProcess,
+            intercept: None,
         }
+    }
+
+    #[test]
+    fn an_interceptor_is_told_in_the_path_who_asks_whom() {
+        let address = |intercept| reached_by("ingest", "http://127.0.0.1:8000", intercept);
+        assert_eq!(address(None), "http://127.0.0.1:8000");
+        assert_eq!(
+            address(Some("http://127.0.0.1:9/")),
+            "http://127.0.0.1:9/ingest/127.0.0.1:8000"
+        );
     }
 
     #[tokio::test]

@@ -7,9 +7,10 @@ use futures::stream::{self, StreamExt as _};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+use crate::control::kill;
 use crate::receiver::{Receiver, Reply};
 use crate::samples::issued;
-use crate::stack::{Stack, kill, text, until};
+use crate::stack::{Stack, text, until};
 
 const EVENTS: usize = 500;
 const CONNECTIONS: usize = 8;

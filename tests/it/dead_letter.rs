@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::control::kill;
 use crate::receiver::{Receiver, Reply};
 use crate::samples::issued;
-use crate::stack::{Stack, kill, redrive, text, until};
+use crate::stack::{Stack, redrive, text, until};
 
 /// A queue of a running stack. The tests put messages into it themselves.
 struct Queue<'a> {

@@ -1,15 +1,18 @@
 //! System tests: the whole product as its users meet it, over HTTP, against a running `local`.
 //!
 //! Every test starts a stack of its own and makes its own organizations, so the order of tests and
-//! what others leave behind never matter. `stack`, `caller`, `receiver`, `native`, `samples`,
-//! `matrix`, `source` and `workspace` are what the tests are written with; each other module holds the
-//! tests of one concern.
+//! what others leave behind never matter. `stack`, `control`, `caller`, `receiver`,
+//! `faults`, `later`, `native`, `samples`, `matrix`, `source` and `workspace` are what the tests are
+//! written with; each other module holds the tests of one concern.
 #![allow(
     clippy::unwrap_used,
     reason = "in a test, what is not there is a failure"
 )]
 
 mod caller;
+mod control;
+mod faults;
+mod later;
 mod matrix;
 mod native;
 mod receiver;
@@ -24,6 +27,7 @@ mod batch;
 mod completion;
 mod convert;
 mod crash;
+mod crash_points;
 mod dead_letter;
 mod delivery;
 mod dialects;
@@ -40,6 +44,7 @@ mod invoke;
 mod isolation;
 mod keys;
 mod log;
+mod no_loss;
 mod quarantine;
 mod recovery;
 mod refusals;

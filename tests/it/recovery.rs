@@ -4,18 +4,14 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::later;
 use crate::receiver::{Receiver, Reply};
 use crate::samples::issued;
 use crate::stack::Stack;
 
 /// Runs recovery as if it were so many minutes later; answers its report.
-#[expect(clippy::disallowed_methods, reason = "a test has a clock of its own")]
 pub(crate) async fn recover(stack: &Stack, minutes: i64) -> Value {
-    let as_of = Timestamp::now() + SignedDuration::from_mins(minutes);
-    let payload = json!({"as_of": as_of}).to_string().into_bytes();
-    let report = stack.invoke("RecoveryFunction", payload).await;
-    assert_eq!(report["recovery_failures"], 0, "{report:#}");
-    report
+    later::recover(stack, SignedDuration::from_mins(minutes)).await
 }
 
 #[tokio::test]

@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Signal, kill_process, kill_process_group};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::caller::Caller;
+use crate::control::{environments, list, pid};
 use crate::workspace;
 
 /// A start with `--processes` may have to compile the functions first.
@@ -22,6 +23,8 @@ const START_DEADLINE: Duration = Duration::from_secs(600);
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 /// How much of the stack's log a failing test shows.
 const LOG_LINES: usize = 80;
+/// How much of it is kept at least; half of it is forgotten when there is twice as much.
+const KEPT_LINES: usize = 50_000;
 
 /// A running stack. It ends, with all its processes, when it is dropped.
 pub(crate) struct Stack {
@@ -69,7 +72,11 @@ impl Stack {
         let kept = Arc::clone(&log);
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                kept.lock().expect("no holder panics").push(line);
+                let mut kept = kept.lock().expect("no holder panics");
+                if kept.len() == 2 * KEPT_LINES {
+                    kept.drain(..KEPT_LINES);
+                }
+                kept.push(line);
             }
         });
         let (says, said) = oneshot::channel();
@@ -130,14 +137,23 @@ impl Stack {
 
     /// Invokes a function by its name in the template, as `aws lambda invoke` does.
     pub(crate) async fn invoke(&self, function: &str, payload: Vec<u8>) -> Value {
+        let invoked = self.try_invoke(function, payload).await;
+        invoked.unwrap_or_else(|error| panic!("{function} failed: {error}"))
+    }
+
+    /// The same; the error is what Lambda says of a function that failed.
+    pub(crate) async fn try_invoke(
+        &self,
+        function: &str,
+        payload: Vec<u8>,
+    ) -> Result<Value, Value> {
         let url = format!("{}/2015-03-31/functions/{function}/invocations", self.url);
         let answer = self.http.post(url).body(payload).send().await;
         let answer = answer.expect("the Invoke API answers");
         assert_eq!(answer.status(), 200);
-        let failed = answer.headers().get("x-amz-function-error").cloned();
-        let body: Value = answer.json().await.expect("an invocation answers JSON");
-        assert!(failed.is_none(), "{function} failed: {body}");
-        body
+        let has_failed = answer.headers().contains_key("x-amz-function-error");
+        let body = answer.json().await.expect("an invocation answers JSON");
+        if has_failed { Err(body) } else { Ok(body) }
     }
 
     /// What the stack has logged so far.
@@ -147,22 +163,23 @@ impl Stack {
 
     /// The processes of a function, while functions are processes.
     pub(crate) async fn environments(&self, function: &str) -> Vec<u32> {
-        let all = self.list("environments").await;
-        all.iter()
-            .filter(|environment| environment["function"] == function)
-            .filter_map(|environment| environment["pid"].as_u64()?.try_into().ok())
-            .collect()
+        environments(&self.http, &self.url, function).await
     }
 
     /// The queues with what they hold.
     pub(crate) async fn queues(&self) -> Vec<Value> {
-        self.list("queues").await
+        list(&self.http, &self.url, "queues").await
     }
 
-    async fn list(&self, what: &str) -> Vec<Value> {
-        let url = format!("{}/_local/{what}", self.url);
-        let answer = self.http.get(url).send().await.expect("local answers");
-        answer.json().await.expect("a list")
+    /// How many wake-ups are in the queue, waiting, in flight or delayed.
+    pub(crate) async fn backlog(&self) -> u64 {
+        let queues = self.queues().await;
+        let queue = queues
+            .iter()
+            .find(|queue| queue["name"] == "local-DeliveryQueue");
+        let queue = queue.expect("the queue of the wake-ups");
+        let count = |name: &str| queue[name].as_u64().expect("a number");
+        count("waiting") + count("in_flight") + count("delayed")
     }
 }
 
@@ -248,17 +265,6 @@ impl Drop for Stack {
             );
         }
     }
-}
-
-/// Kills a process as a crash does: it gets no chance to do anything about it.
-pub(crate) fn kill(process: u32) {
-    // One that is gone already is as good as killed.
-    kill_process(pid(process), Signal::KILL).ok();
-}
-
-fn pid(id: u32) -> Pid {
-    let id = i32::try_from(id).ok().and_then(Pid::from_raw);
-    id.expect("the id of a process")
 }
 
 /// What `local redrive` says about the stack at `url`.

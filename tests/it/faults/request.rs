@@ -1,0 +1,93 @@
+//! One request of a function to DynamoDB or SQS, and by what a test tells it from others.
+
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use serde_json::Value;
+
+/// A request as the function sent it.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// The binary of the function.
+    pub(crate) function: String,
+    /// `PutItem`, `SendMessageBatch`, …
+    pub(crate) operation: String,
+    /// True when SQS is asked, else DynamoDB.
+    is_for_queue: bool,
+    pub(super) body: Bytes,
+}
+
+impl Request {
+    pub(super) fn new(function: &str, headers: &HeaderMap, body: Bytes) -> Self {
+        let target = headers.get("x-amz-target");
+        let target = target.and_then(|target| target.to_str().ok());
+        let (service, operation) = target.and_then(|t| t.split_once('.')).unwrap_or_default();
+        Self {
+            function: function.to_owned(),
+            operation: operation.to_owned(),
+            is_for_queue: service == "AmazonSQS",
+            body,
+        }
+    }
+
+    /// The body; null when it is no JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// A text of the row that is put; empty when there is none.
+    pub(crate) fn put(&self, attribute: &str) -> String {
+        let value = &self.json()["Item"][attribute]["S"];
+        value.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Whether a row goes into this table of the template.
+    fn puts_into(&self, table: &str) -> bool {
+        let is_put = self.operation == "PutItem";
+        is_put && self.json()["TableName"].as_str() == Some(&format!("local-{table}"))
+    }
+
+    /// Fixes the id of an event by its idempotency key.
+    pub(crate) fn claims_a_key(&self) -> bool {
+        self.puts_into("EventsTable") && self.put("pk").starts_with("idem#")
+    }
+
+    /// Makes an event durable.
+    pub(crate) fn writes_an_event(&self) -> bool {
+        self.puts_into("EventsTable") && self.put("sk").starts_with("evt_")
+    }
+
+    /// Sends wake-ups.
+    pub(crate) fn sends(&self) -> bool {
+        self.operation == "SendMessageBatch"
+    }
+
+    /// How many messages it sends.
+    pub(crate) fn messages(&self) -> usize {
+        self.json()["Entries"].as_array().map_or(0, Vec::len)
+    }
+
+    /// Reads what a batch of wake-ups is about: events, and rows where there may be any.
+    pub(crate) fn reads_a_batch(&self) -> bool {
+        self.operation == "BatchGetItem"
+            && self.json()["RequestItems"]["local-EventsTable"].is_object()
+    }
+
+    /// Records what an attempt came to.
+    pub(crate) fn records(&self) -> bool {
+        self.puts_into("DeliveriesTable")
+    }
+
+    /// Records an attempt after which the delivery has this status.
+    pub(crate) fn records_as(&self, status: &str) -> bool {
+        self.records() && self.put("status") == status
+    }
+
+    /// The code with which its service refuses too many requests.
+    pub(super) fn throttling(&self) -> &'static str {
+        if self.is_for_queue {
+            "RequestThrottled"
+        } else {
+            "ProvisionedThroughputExceededException"
+        }
+    }
+}
