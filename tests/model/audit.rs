@@ -1,7 +1,8 @@
 //! The audit of `recovery`: accepted events that have no row are woken up.
 //!
-//! There is one submission, so there is one minute. Of the late looks only the last is modelled: the
-//! others find earlier what it finds.
+//! There is one submission, so there is one minute, and what a sender's retry writes later appears in it
+//! too. (In the product it appears in the minute of the write; it is the index that shows it late.) Of the
+//! late looks only the last is modelled: the others find earlier what it finds.
 
 use crate::actions::Action;
 use crate::actors::{Ingest, Look, Seen};
@@ -64,7 +65,7 @@ fn is_due(protocol: &Protocol, state: &State) -> bool {
     } else {
         Age::Young
     };
-    let last = if protocol.keeps(Rule::LastLookAfterTheKey) {
+    let last = if protocol.keeps(Rule::LastLookWhenComplete) {
         Age::Expired
     } else {
         Age::Old

@@ -215,13 +215,13 @@ fn an_audit_that_does_not_wait_sends_everything_twice() {
 }
 
 #[test]
-fn an_audit_that_does_not_look_again_loses_what_a_senders_retry_wrote_late() {
+fn an_audit_that_does_not_look_again_loses_what_appears_late() {
     fails(Rule::LateLook, PROMISE, A_CRASH_AND_A_LOSS);
 }
 
 #[test]
-fn a_last_look_while_the_key_is_valid_loses_what_a_senders_retry_writes_after_it() {
-    fails(Rule::LastLookAfterTheKey, PROMISE, A_CRASH_AND_A_LOSS);
+fn a_last_look_that_comes_too_early_loses_what_appears_after_it() {
+    fails(Rule::LastLookWhenComplete, PROMISE, A_CRASH_AND_A_LOSS);
 }
 
 #[test]

@@ -54,10 +54,10 @@ pub(crate) enum Rule {
     AuditedAfterWriting,
     /// The audit looks at nothing younger than its offset.
     LookOnlyAtWhatIsOld,
-    /// The audit looks again, at what was written after its first look.
+    /// The audit looks again, at what appeared in the minute after its first look.
     LateLook,
-    /// The last look comes when no sender's retry can write the event any more.
-    LastLookAfterTheKey,
+    /// The last look comes when nothing can appear in the minute any more.
+    LastLookWhenComplete,
 
     // Replay.
     /// A row that is replayed is put into the index of due deliveries.

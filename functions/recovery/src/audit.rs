@@ -81,7 +81,11 @@ impl Run<'_> {
 
     /// Wakes up what is overdue in a bucket, from its first page on; whether that was all. What was woken up
     /// is in another bucket.
-    async fn overdue(&mut self, bucket: Bucket, mut page: Page<Due>) -> Result<bool, StateError> {
+    pub(crate) async fn overdue(
+        &mut self,
+        bucket: Bucket,
+        mut page: Page<Due>,
+    ) -> Result<bool, StateError> {
         let deliveries = &self.recovery.deliveries;
         loop {
             if !self.may_go_on() {

@@ -1,8 +1,8 @@
-//! The later looks: whether the index that the audit went through was complete.
+//! The later looks: whether the indexes that the audit went through were complete.
 //!
 //! An index of DynamoDB follows its table a moment later, in bad times minutes. So each bucket's events are
 //! counted again half an hour, three hours and a day later; where there are more than were audited, the
-//! bucket is audited again.
+//! bucket is audited again. And what is still due in it has lost its wake-up.
 
 use futures::future::{try_join, try_join_all};
 use jiff::SignedDuration;
@@ -21,7 +21,7 @@ pub(crate) const LOOKS: [SignedDuration; 3] = [
 const SHARE: u32 = 80;
 
 impl Run<'_> {
-    /// Counts every bucket again that is old enough for the next look at it, and was audited.
+    /// Looks at every bucket again that is old enough for the next look at it, and was audited.
     pub(crate) async fn look_late(
         &mut self,
         looks: &mut Vec<Bucket>,
@@ -39,20 +39,26 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Counts the next buckets; whether that was all of them.
+    /// Looks at the next buckets again; whether that was all of them.
     async fn count_some(&mut self, bucket: &mut Bucket, end: Bucket) -> Result<bool, StateError> {
         let Recovery {
             deliveries, events, ..
         } = self.recovery;
         let buckets: Vec<Bucket> = bucket.until(end).take(BUCKETS_AT_ONCE).collect();
-        let counts: Vec<_> = buckets
+        let found: Vec<_> = buckets
             .iter()
-            .map(|bucket| events.count_accepted_in(*bucket))
+            .map(|&bucket| {
+                let due = deliveries.due(bucket, None, bucket.ends());
+                try_join(events.count_accepted_in(bucket), due)
+            })
             .collect();
         let audited = deliveries.audited(&buckets);
-        let (counts, audited) = try_join(try_join_all(counts), audited).await?;
-        for (next, count) in buckets.into_iter().zip(counts) {
+        let (found, audited) = try_join(try_join_all(found), audited).await?;
+        for (next, (count, due)) in buckets.into_iter().zip(found) {
             *bucket = next;
+            if !self.overdue(next, due).await? {
+                return Ok(false);
+            }
             let audited = audited.get(&next).copied().unwrap_or_default();
             if count != audited && !self.audit_again(next, count, audited).await? {
                 return Ok(false);
