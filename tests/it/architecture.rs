@@ -58,6 +58,12 @@ fn sources(folders: &[&str]) -> Vec<(String, String)> {
     sources
 }
 
+/// The files of the tests' own crate.
+fn test_files() -> Vec<String> {
+    let folders = ["tests/it", "tests/model"];
+    folders.into_iter().flat_map(workspace::files).collect()
+}
+
 #[test]
 fn the_payload_crate_knows_no_aws_no_runtime_and_no_network() {
     for dependency in dependencies("shared/payload/Cargo.toml") {
@@ -166,7 +172,7 @@ fn no_source_file_is_too_long() {
     let long: Vec<String> = sources(&["functions", "shared", "local"])
         .into_iter()
         .map(|(path, source)| (path, source.lines().count()))
-        .chain(workspace::files("tests/it").into_iter().map(|path| {
+        .chain(test_files().into_iter().map(|path| {
             let lines = workspace::read(&path).lines().count();
             (path, lines)
         }))
@@ -184,7 +190,7 @@ fn every_module_says_what_it_is_for() {
             "{path} does not start with `//!`"
         );
     }
-    for path in workspace::files("tests/it") {
+    for path in test_files() {
         assert!(
             workspace::read(&path).starts_with("//! "),
             "{path} does not start with `//!`"

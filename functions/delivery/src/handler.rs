@@ -268,11 +268,12 @@ impl Delivery {
             match recorded.await? {
                 Recorded::Written => return Ok(Some(delivery)),
                 Recorded::Superseded(current) => {
-                    // A duplicate message made the same attempt. Its record stands, unless this one
-                    // succeeded: a receiver that has the webhook is not sent it again.
+                    // A duplicate message made the same attempt, or held the delivery. Its record stands,
+                    // unless this one succeeded: a receiver that has the webhook is not sent it again.
                     let news =
                         answer.failure.is_none() && current.status != DeliveryStatus::Delivered;
-                    if !news && current.attempts >= number {
+                    let is_settled = !current.status.is_open() || current.attempts >= number;
+                    if !news && is_settled {
                         return Ok(None);
                     }
                     base = *current;

@@ -5,16 +5,16 @@
 
 use std::time::Duration;
 
+use futures::future::{try_join, try_join_all};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::SignedDuration;
-use payload::id::EventId;
 use state::{
-    AcceptedEvent, Audit, Bucket, Chain, Delivery, DeliveryKey, OVERDUE_AFTER, Recorded,
+    AcceptedEvent, Audit, Bucket, Chain, Delivery, DeliveryKey, Due, OVERDUE_AFTER, Page, Recorded,
     StateError, WakeUp,
 };
 use tracing::{error, warn};
 
-use crate::handler::{Recovery, Run};
+use crate::handler::{BUCKETS_AT_ONCE, Recovery, Run};
 use crate::verdict::{Verdict, judge, without_row};
 
 /// When the queue takes longer, wake-ups are late, not lost: making more of them would only add to it.
@@ -42,59 +42,90 @@ impl Run<'_> {
         }
         let end = Bucket::first(now - OVERDUE_AFTER.max(age * 2));
         while audit.bucket < end {
-            if !self.overdue(audit.bucket).await? || !self.accepted(audit).await? {
+            if !self.audit_some(audit, end).await? {
                 return Ok(());
             }
-            let bucket = audit.bucket;
-            if audit.events > 0 {
-                let kept = self.recovery.deliveries.keep_audited(bucket, audit.events);
-                kept.await?;
-            }
-            *audit = Audit::at(bucket.next());
         }
         Ok(())
     }
 
-    /// Wakes up what is overdue in a bucket; whether that was all. What was woken up is in another one.
-    async fn overdue(&mut self, bucket: Bucket) -> Result<bool, StateError> {
+    /// Looks at the next buckets; whether that was all of them.
+    async fn audit_some(&mut self, audit: &mut Audit, end: Bucket) -> Result<bool, StateError> {
+        let Recovery {
+            deliveries, events, ..
+        } = self.recovery;
+        let (buckets, pages): (Vec<Bucket>, Vec<_>) = audit
+            .bucket
+            .until(end)
+            .take(BUCKETS_AT_ONCE)
+            .map(|bucket| {
+                let after = audit.after.filter(|_| bucket == audit.bucket);
+                let due = deliveries.due(bucket, None, bucket.ends());
+                (bucket, try_join(due, events.accepted_in(bucket, after)))
+            })
+            .unzip();
+        for (bucket, (due, accepted)) in buckets.into_iter().zip(try_join_all(pages).await?) {
+            if bucket != audit.bucket {
+                *audit = Audit::at(bucket);
+            }
+            if !self.overdue(bucket, due).await? || !self.accepted(audit, accepted).await? {
+                return Ok(false);
+            }
+            if audit.events > 0 {
+                deliveries.keep_audited(bucket, audit.events).await?;
+            }
+            *audit = Audit::at(bucket.next());
+        }
+        Ok(true)
+    }
+
+    /// Wakes up what is overdue in a bucket, from its first page on; whether that was all. What was woken up
+    /// is in another bucket.
+    pub(crate) async fn overdue(
+        &mut self,
+        bucket: Bucket,
+        mut page: Page<Due>,
+    ) -> Result<bool, StateError> {
         let deliveries = &self.recovery.deliveries;
-        let end = bucket.begins() + SignedDuration::from_secs(60);
-        let mut after: Option<String> = None;
         loop {
             if !self.may_go_on() {
                 return Ok(false);
             }
-            let page = deliveries.due(bucket, after.as_deref(), end).await?;
             let keys = page.items.iter().map(|due| due.delivery);
             let found = deliveries.read(keys, std::iter::empty()).await?;
             let verdicts = found.rows.values().map(|row| self.judge(row)).collect();
             if !self.carry_out(verdicts).await? {
                 return Ok(false);
             }
-            after = page.next;
-            if after.is_none() {
+            let Some(after) = page.next else {
                 return Ok(true);
-            }
+            };
+            page = deliveries.due(bucket, Some(&after), bucket.ends()).await?;
         }
     }
 
-    /// Compares the events of a bucket with their deliveries; whether that was all.
-    pub(crate) async fn accepted(&mut self, audit: &mut Audit) -> Result<bool, StateError> {
+    /// Compares the events of a bucket with their deliveries, from the page that follows on what was audited
+    /// of it; whether that was all.
+    pub(crate) async fn accepted(
+        &mut self,
+        audit: &mut Audit,
+        mut page: Page<AcceptedEvent>,
+    ) -> Result<bool, StateError> {
         loop {
             if !self.may_go_on() {
                 return Ok(false);
             }
-            let page = self.recovery.events.accepted_in(audit.bucket, audit.after);
-            let page = page.await?;
             let verdicts = self.compare(&page.items).await?;
             if !self.carry_out(verdicts).await? {
                 return Ok(false);
             }
             audit.events += page.items.len() as u64;
-            match page.next.and_then(|next| next.parse::<EventId>().ok()) {
-                Some(next) => audit.after = Some(next),
-                None => return Ok(true),
-            }
+            let Some(next) = page.next.and_then(|next| next.parse().ok()) else {
+                return Ok(true);
+            };
+            audit.after = Some(next);
+            let events = &self.recovery.events;
+            page = events.accepted_in(audit.bucket, audit.after).await?;
         }
     }
 

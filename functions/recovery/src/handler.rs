@@ -6,13 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use state::{Accounts, Aws, Chain, Deliveries, DeliveryQueue, Events, StateError, Watermarks};
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::late::LOOKS;
 use crate::report::Report;
 
+/// Buckets that are read side by side: most are empty, and after a long pause there are many.
+pub(crate) const BUCKETS_AT_ONCE: usize = 16;
 /// How far back the very first run looks.
 const FIRST_LOOK: SignedDuration = SignedDuration::from_mins(10);
 /// What is left of the function's time for keeping how far the run got.
@@ -113,7 +115,11 @@ impl Recovery {
                 None => {}
             }
         }
-        info!(report = ?run.report, "recovery");
+        if run.report.is_idle() {
+            debug!(report = ?run.report, "nothing to recover");
+        } else {
+            info!(report = ?run.report, "recovered");
+        }
         run.report
     }
 }

@@ -48,6 +48,29 @@ impl Report {
         }
     }
 
+    /// Whether there was nothing to do, and nothing failed.
+    pub(crate) fn is_idle(&self) -> bool {
+        let Self {
+            audit_resent,
+            audit_unaccounted,
+            deliveries_stuck,
+            sweep_sent,
+            replayed,
+            recovery_failures,
+            ..
+        } = self;
+        let done = [
+            audit_resent,
+            audit_unaccounted,
+            deliveries_stuck,
+            sweep_sent,
+            replayed,
+        ];
+        done.into_iter()
+            .chain([recovery_failures])
+            .all(|&count| count == 0)
+    }
+
     /// One line in CloudWatch's embedded metric format
     /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
     ///

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use jiff::SignedDuration;
 use state::{Bucket, Due, StateError, Sweep, WakeUp};
 
-use crate::handler::Run;
+use crate::handler::{BUCKETS_AT_ONCE, Run};
 
 /// What becomes due within this time is sent now, with its exact delay: the next run is a minute away.
 const AHEAD: SignedDuration = SignedDuration::from_secs(60);
@@ -30,33 +31,48 @@ impl Run<'_> {
 
     /// Goes on with a pass; whether it is over.
     async fn pass(&mut self, pass: &mut Sweep) -> Result<bool, StateError> {
-        let recovery = self.recovery;
+        let deliveries = &self.recovery.deliveries;
         let end = Bucket::first(pass.until + SignedDuration::from_secs(60));
         while pass.bucket < end {
-            loop {
-                if !self.clock.has_time(SHARE) {
-                    return Ok(false);
-                }
-                let page = recovery
-                    .deliveries
-                    .due(pass.bucket, pass.after.as_deref(), pass.until);
-                let page = page.await?;
-                // What is queued has its message, and what is before the span was swept with the last one.
-                let due = page
-                    .items
-                    .iter()
-                    .filter(|due| !due.queued && due.at >= pass.from);
-                let wake_ups: Vec<_> = due.map(|due| self.wake_up(due)).collect();
-                recovery.queue.send(&wake_ups).await?;
-                self.report.sweep_sent += wake_ups.len() as u64;
-                pass.after = page.next;
-                if pass.after.is_none() {
-                    break;
-                }
+            if !self.clock.has_time(SHARE) {
+                return Ok(false);
             }
-            pass.bucket = pass.bucket.next();
+            let after = pass.after.clone();
+            let (buckets, pages): (Vec<Bucket>, Vec<_>) = pass
+                .bucket
+                .until(end)
+                .take(BUCKETS_AT_ONCE)
+                .map(|bucket| {
+                    let after = after.as_deref().filter(|_| bucket == pass.bucket);
+                    (bucket, deliveries.due(bucket, after, pass.until))
+                })
+                .unzip();
+            for (bucket, mut page) in buckets.into_iter().zip(try_join_all(pages).await?) {
+                pass.bucket = bucket;
+                self.send(pass, &page.items).await?;
+                while page.next.is_some() {
+                    pass.after = page.next;
+                    if !self.clock.has_time(SHARE) {
+                        return Ok(false);
+                    }
+                    let next = deliveries.due(bucket, pass.after.as_deref(), pass.until);
+                    page = next.await?;
+                    self.send(pass, &page.items).await?;
+                }
+                pass.after = None;
+                pass.bucket = bucket.next();
+            }
         }
         Ok(true)
+    }
+
+    async fn send(&mut self, pass: &Sweep, due: &[Due]) -> Result<(), StateError> {
+        // What is queued has its message, and what is before the span was swept with the last one.
+        let due = due.iter().filter(|due| !due.queued && due.at >= pass.from);
+        let wake_ups: Vec<_> = due.map(|due| self.wake_up(due)).collect();
+        self.recovery.queue.send(&wake_ups).await?;
+        self.report.sweep_sent += wake_ups.len() as u64;
+        Ok(())
     }
 
     fn wake_up(&self, due: &Due) -> (WakeUp, Duration) {

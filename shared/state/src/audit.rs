@@ -3,17 +3,20 @@
 //! The index `audit` of Events lists what was written in a minute. How many events were seen in a bucket
 //! is kept for two days, so that a later look finds out with one number whether the index was complete.
 
+use std::collections::HashMap;
+
 use jiff::SignedDuration;
 use payload::id::EventId;
 use serde::{Deserialize, Serialize};
 
 use crate::accepted_event::AcceptedEvent;
+use crate::batch_get::{Consistency, batch_get};
 use crate::bucket::Bucket;
 use crate::deliveries::Deliveries;
 use crate::error::StateError;
 use crate::events::Events;
 use crate::keyspace::{self, SK};
-use crate::rows::{Page, from_item, key, put, text, to_item};
+use crate::rows::{Item, Page, from_item, key, put, text, to_item};
 
 /// Most events of one page: each may have a hundred deliveries.
 const PAGE: i32 = 100;
@@ -23,6 +26,7 @@ const COUNT_KEPT_FOR: SignedDuration = SignedDuration::from_hours(48);
 /// How many events of a bucket were audited.
 #[derive(Serialize, Deserialize)]
 struct CountRow {
+    bucket: Bucket,
     events: u64,
     ttl: i64,
 }
@@ -96,25 +100,35 @@ impl Deliveries {
     /// DynamoDB did not take it.
     pub async fn keep_audited(&self, bucket: Bucket, events: u64) -> Result<(), StateError> {
         let ttl = (bucket.begins() + COUNT_KEPT_FOR).as_second();
-        let mut row = to_item(&CountRow { events, ttl })?;
+        let mut row = to_item(&CountRow {
+            bucket,
+            events,
+            ttl,
+        })?;
         row.extend(key(keyspace::RECOVERY, keyspace::audited(bucket)));
         put(&self.client, &self.table, row, "keep how many were audited").await
     }
 
-    /// How many events of a bucket were audited; a bucket without a count had none.
+    /// How many events of these buckets were audited, at most 100; a bucket without any is missing.
     ///
     /// # Errors
     /// DynamoDB did not answer.
-    pub async fn audited(&self, bucket: Bucket) -> Result<u64, StateError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(key(keyspace::RECOVERY, keyspace::audited(bucket))))
-            .send()
-            .await
-            .map_err(StateError::while_doing("read how many were audited"))?;
-        let row: Option<CountRow> = answer.item.map(from_item).transpose()?;
-        Ok(row.map_or(0, |row| row.events))
+    pub async fn audited(&self, buckets: &[Bucket]) -> Result<HashMap<Bucket, u64>, StateError> {
+        let keys: Vec<(&String, Item)> = buckets
+            .iter()
+            .map(|&bucket| {
+                (
+                    &self.table,
+                    key(keyspace::RECOVERY, keyspace::audited(bucket)),
+                )
+            })
+            .collect();
+        let doing = "read how many were audited";
+        let rows = batch_get(&self.client, &keys, Consistency::Eventual, doing).await?;
+        let rows = rows.into_iter().map(|(_, item)| {
+            let row: CountRow = from_item(item)?;
+            Ok((row.bucket, row.events))
+        });
+        rows.collect()
     }
 }

@@ -47,6 +47,15 @@ impl Bucket {
         Timestamp::from_second(self.minute.saturating_mul(60)).unwrap_or(Timestamp::MAX)
     }
 
+    /// When its minute is over.
+    pub fn ends(self) -> Timestamp {
+        Self {
+            minute: self.minute + 1,
+            ..self
+        }
+        .begins()
+    }
+
     /// The one after it.
     pub fn next(self) -> Self {
         match self.shard + 1 {
