@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::later;
 use crate::receiver::{Receiver, Reply};
 use crate::samples::issued;
-use crate::stack::Stack;
+use crate::stack::{Stack, until};
 
 /// Runs recovery as if it were so many minutes later; answers its report.
 pub(crate) async fn recover(stack: &Stack, minutes: i64) -> Value {
@@ -128,4 +128,32 @@ async fn a_receiver_that_asks_for_time_gets_it() {
         let wait = next.duration_since(last).as_secs();
         assert!(expected.contains(&wait), "{wait}: {delivery:#}");
     }
+}
+
+#[tokio::test]
+async fn a_scheduled_run_goes_on_where_the_last_one_stopped() {
+    let stack = Stack::start().await;
+    let mut lags = Vec::new();
+    for _ in 0..2 {
+        let report = stack.invoke("RecoveryFunction", b"{}".to_vec()).await;
+        assert_eq!(report["recovery_failures"], 0, "{report:#}");
+        lags.push(report["sweep_lag_ms"].as_i64().unwrap());
+    }
+    // The first looks ten minutes back, as nobody has looked before.
+    assert!((600_000..660_000).contains(&lags[0]), "{lags:?}");
+    assert_eq!(lags[1], 0);
+}
+
+#[tokio::test]
+async fn the_queue_is_asked_how_long_it_takes() {
+    let stack = Stack::start().await;
+    stack.invoke("RecoveryFunction", b"{}".to_vec()).await;
+    until("a beat came back", async || {
+        let report = stack.invoke("RecoveryFunction", b"{}".to_vec()).await;
+        match report["queue_age_ms"].as_i64().unwrap() {
+            1..10_000 => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await;
 }

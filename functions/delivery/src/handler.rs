@@ -96,15 +96,25 @@ impl Delivery {
             since: Instant::now(),
         };
         let mut response = SqsBatchResponse::default();
-        let mut batch = Vec::with_capacity(event.payload.records.len());
+        let mut batch: Vec<Received> = Vec::with_capacity(event.payload.records.len());
         for message in event.payload.records {
             let message_id = message.message_id.clone().unwrap_or_default();
             match read(message) {
-                Some((Message::WakeUp(wake_up), redelivered)) => batch.push(Received {
-                    message_id,
-                    wake_up,
-                    redelivered,
-                }),
+                Some((Message::WakeUp(wake_up), redelivered)) => {
+                    let same = |known: &&mut Received| {
+                        let known = &known.wake_up;
+                        (known.delivery(), known.attempt) == (wake_up.delivery(), wake_up.attempt)
+                    };
+                    match batch.iter_mut().find(same) {
+                        // The same wake-up twice would be attempted twice. One comes back when it fails.
+                        Some(known) => known.redelivered |= redelivered,
+                        None => batch.push(Received {
+                            message_id,
+                            wake_up,
+                            redelivered,
+                        }),
+                    }
+                }
                 Some((Message::Beat(sent_at), _)) => {
                     if let Err(error) = self.deliveries.keep_beat(sent_at).await {
                         warn!(error = %Chain(&error), "the beat comes back");

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use futures::future::{try_join, try_join_all};
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures::stream::{self, StreamExt as _};
 use jiff::SignedDuration;
 use state::{
     AcceptedEvent, Audit, Bucket, Chain, Delivery, DeliveryKey, Due, OVERDUE_AFTER, Page, Recorded,
@@ -167,7 +167,7 @@ impl Run<'_> {
                 Verdict::GivenUp(row) => given_up.push(row),
             }
         }
-        let stuck = self.write(given_up).await?;
+        let (stuck, failed) = self.write(given_up).await;
         for key in stuck.iter().map(Delivery::key) {
             error!(event.id = %key.event, endpoint.id = %key.endpoint, "stuck: its wake-ups are lost each time");
         }
@@ -181,7 +181,7 @@ impl Run<'_> {
         lost.truncate(left);
         // The row first: so a run that dies in between has counted what it may not have sent, and three times
         // stay three times.
-        let written = self.write(lost).await?;
+        let (written, failed_too) = self.write(lost).await;
         let wake_ups: Vec<(WakeUp, Duration)> = written
             .iter()
             .map(|row| (row.wake_up(), Duration::ZERO))
@@ -194,16 +194,26 @@ impl Run<'_> {
             warn!(event.id = %event, endpoint.id = %endpoint, "a wake-up was lost and is made again");
         }
         self.report.audit_resent += wake_ups.len() as u64;
-        Ok(is_all)
+        match failed.or(failed_too) {
+            Some(error) => Err(error),
+            None => Ok(is_all),
+        }
     }
 
-    /// Writes rows in place of those that were read; answers those that were written. What somebody else
-    /// wrote in between shows that the delivery goes on.
-    async fn write(&self, rows: Vec<Delivery>) -> Result<Vec<Delivery>, StateError> {
+    /// Writes rows in place of those that were read; answers those that were written, and why not all of them
+    /// could be. What somebody else wrote in between shows that the delivery goes on.
+    async fn write(&self, rows: Vec<Delivery>) -> (Vec<Delivery>, Option<StateError>) {
         let writes: Vec<_> = rows.into_iter().map(|row| self.write_one(row)).collect();
-        let written = stream::iter(writes).buffer_unordered(WRITES_AT_ONCE);
-        let written: Vec<Option<Delivery>> = written.try_collect().await?;
-        Ok(written.into_iter().flatten().collect())
+        let results = stream::iter(writes).buffer_unordered(WRITES_AT_ONCE);
+        let results: Vec<Result<_, StateError>> = results.collect().await;
+        let (mut written, mut failed) = (Vec::new(), None);
+        for result in results {
+            match result {
+                Ok(row) => written.extend(row),
+                Err(error) => failed = Some(error),
+            }
+        }
+        (written, failed)
     }
 
     async fn write_one(&self, mut row: Delivery) -> Result<Option<Delivery>, StateError> {

@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
-use state::{Accounts, Aws, Chain, Deliveries, DeliveryQueue, Events, StateError, Watermarks};
+use state::{
+    Accounts, Aws, Chain, Deliveries, DeliveryQueue, Events, OVERDUE_AFTER, StateError, Watermarks,
+};
 use tracing::{debug, error, info};
 
 use crate::clock::Clock;
@@ -15,6 +17,8 @@ use crate::report::Report;
 
 /// Buckets that are read side by side: most are empty, and after a long pause there are many.
 pub(crate) const BUCKETS_AT_ONCE: usize = 16;
+/// The sweep comes too late by more than this when runs were missed.
+const SWEEP_TOO_LATE_MS: i64 = 120_000;
 /// How far back the very first run looks.
 const FIRST_LOOK: SignedDuration = SignedDuration::from_mins(10);
 /// What is left of the function's time for keeping how far the run got.
@@ -101,13 +105,13 @@ impl Recovery {
             (since, _) => Watermarks::starting(since.unwrap_or(now - FIRST_LOOK), LOOKS.len()),
         };
         if request.is_by_hand() {
-            run.all(&mut watermarks).await;
+            run.all(&mut watermarks, true).await;
         } else {
             let until = Timestamp::try_from(deadline).unwrap_or(now);
             let leased = self.deliveries.lease(&mut watermarks, now, until).await;
             match run.heed("begin", leased) {
                 Some(true) => {
-                    run.all(&mut watermarks).await;
+                    run.all(&mut watermarks, false).await;
                     let saved = self.deliveries.release(&mut watermarks).await;
                     run.heed("keep how far the run got", saved);
                 }
@@ -126,13 +130,23 @@ impl Recovery {
 
 impl Run<'_> {
     /// Every part, whatever becomes of the others.
-    async fn all(&mut self, watermarks: &mut Watermarks) {
+    async fn all(&mut self, watermarks: &mut Watermarks, is_by_hand: bool) {
         let age = self.beat().await;
         let age = self.heed("send a beat", age).unwrap_or_default();
         let swept = self.sweep(&mut watermarks.sweep).await;
         self.heed("sweep", swept);
-        let audited = self.audit(&mut watermarks.audit, age).await;
-        self.heed("audit", audited);
+        // What the sweep makes up for only now is not overdue yet.
+        if self.report.sweep_lag_ms > SWEEP_TOO_LATE_MS {
+            watermarks.audit_waits_until = Some(self.clock.now() + OVERDUE_AFTER);
+        }
+        let now = self.clock.now();
+        let may_audit = watermarks
+            .audit_waits_until
+            .is_none_or(|until| until <= now);
+        if may_audit || is_by_hand {
+            let audited = self.audit(&mut watermarks.audit, age).await;
+            self.heed("audit", audited);
+        }
         let looked = self.look_late(&mut watermarks.late, watermarks.audit.bucket);
         let looked = looked.await;
         self.heed("look late", looked);

@@ -21,7 +21,7 @@ use crate::accounts::Organization;
 use crate::bodies;
 use crate::bucket::Bucket;
 use crate::credentials::Credentials;
-use crate::delivery::DeliveryKey;
+use crate::delivery_key::DeliveryKey;
 use crate::error::StateError;
 use crate::event_row::{Derive, EventRow, canonical_form, read_event};
 use crate::events::Events;

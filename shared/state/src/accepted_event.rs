@@ -6,7 +6,7 @@ use payload::event_type::EventType;
 use payload::id::{EndpointId, EventId, OrganizationId};
 use serde::Deserialize;
 
-use crate::delivery::DeliveryKey;
+use crate::delivery_key::DeliveryKey;
 use crate::error::StateError;
 use crate::events::{Events, month_of};
 use crate::keyspace;

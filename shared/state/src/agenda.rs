@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::bucket::Bucket;
 use crate::deliveries::Deliveries;
-use crate::delivery::{Delivery, DeliveryKey};
+use crate::delivery::Delivery;
+use crate::delivery_key::DeliveryKey;
 use crate::error::StateError;
 use crate::keyspace;
 use crate::queue::WakeUp;

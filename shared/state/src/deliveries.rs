@@ -12,12 +12,13 @@ use payload::id::{EventId, OrganizationId};
 use tracing::error;
 
 use crate::batch_get::{Consistency, batch_get};
-use crate::delivery::{Delivery, DeliveryKey, DeliveryRow};
+use crate::delivery::{Delivery, DeliveryRow};
+use crate::delivery_key::DeliveryKey;
 use crate::error::{Chain, StateError};
 use crate::event_row::{event_key, read_event};
 use crate::events::StoredEvent;
 use crate::keyspace::{self, PK};
-use crate::rows::{Item, from_item, number, row_in_the_way, sort_key, text, to_item};
+use crate::rows::{self, Item, from_item, number, row_in_the_way, sort_key, text, to_item};
 
 /// Rows that are read with one request, and requests that are made side by side.
 const ROWS_AT_ONCE: usize = 100;
@@ -183,16 +184,8 @@ impl Deliveries {
     /// # Errors
     /// DynamoDB did not answer.
     pub async fn get(&self, key: DeliveryKey) -> Result<Option<Delivery>, StateError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(key.item()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StateError::while_doing("read a delivery"))?;
-        answer.item.map(from_item).transpose()
+        let key = key.item();
+        rows::get(&self.client, &self.table, key, "read a delivery").await
     }
 
     /// All rows of the events from `oldest` to `newest`, both of one month.

@@ -10,48 +10,13 @@ use payload::timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::Bucket;
+use crate::delivery_key::DeliveryKey;
 use crate::delivery_status::{DeliveryStatus, Skipped};
-use crate::keyspace::{self, PK};
+use crate::keyspace;
 use crate::queue::WakeUp;
-use crate::rows::{Item, key, sort_key};
 
 /// How many attempts of a delivery are kept, the last ones.
 pub const HISTORY_LENGTH: usize = 10;
-
-/// One event for one endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "three ids")]
-pub struct DeliveryKey {
-    pub organization: OrganizationId,
-    pub event: EventId,
-    pub endpoint: EndpointId,
-}
-
-impl DeliveryKey {
-    /// The key of no delivery.
-    pub(crate) const NONE: Self = Self {
-        organization: OrganizationId::NIL,
-        event: EventId::NIL,
-        endpoint: EndpointId::NIL,
-    };
-
-    /// The key in the two attributes of a row, or of its entry in an index.
-    pub(crate) fn read(item: &Item) -> Option<Self> {
-        let (event, endpoint) = sort_key(item)?.split_once('#')?;
-        Some(Self {
-            organization: keyspace::organization_of(item.get(PK)?.as_s().ok()?)?,
-            event: event.parse().ok()?,
-            endpoint: endpoint.parse().ok()?,
-        })
-    }
-
-    pub(crate) fn item(self) -> Item {
-        key(
-            keyspace::month(self.organization, &self.event.month()),
-            keyspace::delivery(self.event, self.endpoint),
-        )
-    }
-}
 
 /// One HTTP request of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -283,7 +248,7 @@ impl<'a> DeliveryRow<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::{from_item, to_item};
+    use crate::rows::{Item, from_item, to_item};
 
     fn delivery() -> Delivery {
         let key = DeliveryKey {

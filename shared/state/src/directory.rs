@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::credentials::Credentials;
 use crate::error::StateError;
 use crate::keyspace;
-use crate::rows::{Item, from_item, key, put, to_item};
+use crate::rows::{self, Item, key, put, to_item};
 
 /// Which ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,16 +76,14 @@ impl Credentials {
         of: Directory,
         id: &str,
     ) -> Result<Option<Entry>, StateError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(of.key(organization, id)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StateError::while_doing("read a line of the directory"))?;
-        answer.item.map(from_item).transpose()
+        let key = of.key(organization, id);
+        rows::get(
+            &self.client,
+            &self.table,
+            key,
+            "read a line of the directory",
+        )
+        .await
     }
 
     /// Deletes a line; deleting what is gone is no error.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use payload::id::{EndpointId, EventId, OrganizationId};
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::DeliveryKey;
+use crate::delivery_key::DeliveryKey;
 use crate::error::StateError;
 
 /// The longest wait SQS keeps for us.

@@ -130,7 +130,7 @@ mod tests {
     use payload::secret::Secret;
 
     use super::*;
-    use crate::delivery::DeliveryKey;
+    use crate::delivery_key::DeliveryKey;
 
     fn now() -> Timestamp {
         "2026-11-21T10:00:00Z".parse().unwrap()

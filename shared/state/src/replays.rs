@@ -16,13 +16,14 @@ use tracing::error;
 use crate::accepted_event::AcceptedEvent;
 use crate::accounts::Accounts;
 use crate::deliveries::{Deliveries, Recorded};
-use crate::delivery::{Delivery, DeliveryKey};
+use crate::delivery::Delivery;
+use crate::delivery_key::DeliveryKey;
 use crate::error::{Chain, StateError};
 use crate::events::Events;
 use crate::keyspace::{self, PK, SK};
 use crate::queue::{DeliveryQueue, WakeUp};
 use crate::replay::{Replay, ReplayState};
-use crate::rows::{Page, from_item, is_written, key, number, sort_key, text, to_item};
+use crate::rows::{self, Page, from_item, is_written, key, number, sort_key, text, to_item};
 
 /// Events of one page.
 const PAGE: usize = 100;
@@ -227,16 +228,8 @@ impl Deliveries {
         organization: OrganizationId,
         id: ReplayId,
     ) -> Result<Option<Replay>, StateError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(key(keyspace::replays(organization), id.to_string())))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StateError::while_doing("read a replay"))?;
-        answer.item.map(from_item).transpose()
+        let key = key(keyspace::replays(organization), id.to_string());
+        rows::get(&self.client, &self.table, key, "read a replay").await
     }
 
     /// Replays of an endpoint, newest first, before `before`. A page may hold fewer than `limit`.

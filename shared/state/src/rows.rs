@@ -48,6 +48,19 @@ pub(crate) fn sort_key(item: &Item) -> Option<&str> {
     item.get(SK)?.as_s().ok().map(String::as_str)
 }
 
+/// Reads one row as it is now.
+pub(crate) async fn get<T: DeserializeOwned>(
+    client: &Client,
+    table: &str,
+    key: Item,
+    doing: &'static str,
+) -> Result<Option<T>, StateError> {
+    let get = client.get_item().table_name(table).set_key(Some(key));
+    let answer = get.consistent_read(true).send().await;
+    let item = answer.map_err(StateError::while_doing(doing))?.item;
+    item.map(from_item).transpose()
+}
+
 /// Writes a row, whatever stands in its place: the last one wins.
 pub(crate) async fn put(
     client: &Client,

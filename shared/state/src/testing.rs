@@ -5,7 +5,7 @@ use payload::event_type::{EventType, Subscription};
 use payload::secret::Secret;
 
 use crate::accounts::{Account, Organization};
-use crate::delivery::DeliveryKey;
+use crate::delivery_key::DeliveryKey;
 use crate::endpoints::Endpoint;
 use crate::events::StoredEvent;
 

@@ -9,7 +9,7 @@ use crate::bucket::Bucket;
 use crate::deliveries::Deliveries;
 use crate::error::StateError;
 use crate::keyspace;
-use crate::rows::{from_item, is_written, key, number, to_item};
+use crate::rows::{self, is_written, key, number, to_item};
 
 const WATERMARKS: &str = "watermarks";
 const BEAT: &str = "beat";
@@ -21,6 +21,13 @@ pub struct Watermarks {
     pub sweep: Sweep,
     /// The audit.
     pub audit: Audit,
+    /// It waits until then, when the sweep had to make up for runs that were missed.
+    #[serde(
+        serialize_with = "timestamp::option::serialize",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    pub audit_waits_until: Option<Timestamp>,
     /// The later looks at how many events there were.
     pub late: Vec<Bucket>,
     /// Until when a run has it. Milliseconds.
@@ -87,6 +94,7 @@ impl Watermarks {
         Self {
             sweep: Sweep::over(start, start),
             audit: Audit::at(bucket),
+            audit_waits_until: None,
             late: vec![bucket; looks],
             leased_until: 0,
             revision: 0,
@@ -100,16 +108,8 @@ impl Deliveries {
     /// # Errors
     /// DynamoDB did not answer.
     pub async fn watermarks(&self) -> Result<Option<Watermarks>, StateError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(key(keyspace::RECOVERY, WATERMARKS)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StateError::while_doing("read how far recovery got"))?;
-        answer.item.map(from_item).transpose()
+        let key = key(keyspace::RECOVERY, WATERMARKS);
+        rows::get(&self.client, &self.table, key, "read how far recovery got").await
     }
 
     /// Takes the lease for a run, or not: another one is at work.
@@ -164,16 +164,9 @@ impl Deliveries {
     /// # Errors
     /// DynamoDB did not answer.
     pub async fn last_beat(&self) -> Result<Option<Timestamp>, StateError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(key(keyspace::RECOVERY, BEAT)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StateError::while_doing("read the last beat"))?;
-        let row: Option<BeatRow> = answer.item.map(from_item).transpose()?;
+        let key = key(keyspace::RECOVERY, BEAT);
+        let row: Option<BeatRow> =
+            rows::get(&self.client, &self.table, key, "read the last beat").await?;
         Ok(row.and_then(|row| Timestamp::from_millisecond(row.sent_at).ok()))
     }
 
