@@ -1,26 +1,25 @@
 //! Sending again: one delivery, or all of one event. Ranges are in `replays`.
 
-use futures::future::try_join_all;
+use std::time::Duration;
+
+use futures::future::join_all;
 use lambda_http::{Body, Response};
 use payload::fields::{Fields, read_strictly};
 use payload::id::EndpointId;
 use reply::Problem;
 use serde::Serialize;
-use state::{Account, Delivery, Recorded};
+use state::{Account, Delivery, Restart, StateError};
 
 use crate::deliveries::{self, View};
 use crate::handler::{Api, Call};
 use crate::{endpoints, events};
-
-/// How often one is tried again on top of an attempt that was just recorded.
-const MAX_RECORD_TRIES: usize = 3;
 
 /// What became of sending an event again.
 #[derive(Serialize)]
 struct Resent<'d> {
     /// Deliveries that are attempted again.
     data: Vec<View<'d>>,
-    /// Endpoints that get nothing: they are disabled or gone.
+    /// Endpoints that get nothing: they are disabled or gone, or the event was not accepted for them.
     left_out: Vec<EndpointId>,
 }
 
@@ -57,9 +56,16 @@ pub(crate) async fn event(api: &Api, call: &Call<'_>, id: &str) -> Result<Respon
         .deliveries
         .between(event.organization_id, event.id, event.id)
         .await?;
-    let mut left_out = Vec::new();
+    let deliveries = deliveries::of_events(&[event], &rows);
+    let has = |id: &EndpointId| {
+        deliveries
+            .iter()
+            .any(|delivery| delivery.endpoint_id == *id)
+    };
+    let mut left_out: Vec<EndpointId> = named.iter().flatten().copied().collect();
+    left_out.retain(|id| !has(id));
     let mut chosen = Vec::new();
-    for delivery in deliveries::of_events(&[event], &rows) {
+    for delivery in deliveries {
         let id = delivery.endpoint_id;
         if named.as_ref().is_some_and(|named| !named.contains(&id)) {
             continue;
@@ -69,10 +75,13 @@ pub(crate) async fn event(api: &Api, call: &Call<'_>, id: &str) -> Result<Respon
             _ => left_out.push(id),
         }
     }
-    let sent = chosen
+    let sending: Vec<_> = chosen
         .into_iter()
-        .map(|delivery| send(api, call, delivery, even_if_disabled));
-    let sent = try_join_all(sent).await?;
+        .map(|delivery| send(api, call, delivery, even_if_disabled))
+        .collect();
+    // All are tried, also when one fails: the caller repeats the request.
+    let sent: Result<Vec<Delivery>, StateError> = join_all(sending).await.into_iter().collect();
+    let sent = sent?;
     let data = sent.iter().map(View::new).collect();
     Ok(reply::json(202, &Resent { data, left_out }))
 }
@@ -82,28 +91,22 @@ pub(crate) async fn event(api: &Api, call: &Call<'_>, id: &str) -> Result<Respon
 async fn send(
     api: &Api,
     call: &Call<'_>,
-    mut delivery: Delivery,
+    delivery: Delivery,
     even_if_disabled: bool,
-) -> Result<Delivery, Problem> {
-    for _ in 0..MAX_RECORD_TRIES {
-        delivery.replay(call.now, None, even_if_disabled);
-        let recorded = api
-            .deliveries
-            .record(&mut delivery, api.retention, call.now);
-        match recorded.await? {
-            Recorded::Written => {
-                let wake_up = (delivery.wake_up(), std::time::Duration::ZERO);
-                api.queue.send(&[wake_up]).await?;
-                return Ok(delivery);
-            }
-            Recorded::Superseded(current) => delivery = *current,
-        }
-    }
-    Err(Problem::new(
-        409,
-        "conflict",
-        "the delivery is being attempted right now; try again",
-    ))
+) -> Result<Delivery, StateError> {
+    let restart = Restart {
+        at: call.now,
+        by: None,
+        even_if_disabled,
+    };
+    let restarted = api
+        .deliveries
+        .restart(delivery, restart, |_| true, api.retention, call.now);
+    let delivery = restarted.await?;
+    let delivery = delivery.ok_or_else(|| StateError::contended("start a delivery again"))?;
+    let wake_up = (delivery.wake_up(), Duration::ZERO);
+    api.queue.send(&[wake_up]).await?;
+    Ok(delivery)
 }
 
 /// The refusal of what would be held at once.

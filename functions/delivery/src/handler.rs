@@ -107,7 +107,10 @@ impl Delivery {
                     };
                     match batch.iter_mut().find(same) {
                         // The same wake-up twice would be attempted twice. One comes back when it fails.
-                        Some(known) => known.redelivered |= redelivered,
+                        Some(known) => {
+                            known.redelivered |= redelivered;
+                            known.wake_up.first &= wake_up.first;
+                        }
                         None => batch.push(Received {
                             message_id,
                             wake_up,
@@ -270,7 +273,7 @@ impl Delivery {
         endpoint: &Endpoint,
         now: Timestamp,
     ) -> Result<Option<state::Delivery>, StateError> {
-        let number = read.attempts + 1;
+        let (number, replays) = (read.attempts + 1, read.replays);
         let mut base = read;
         for _ in 0..MAX_RECORD_TRIES {
             let mut delivery = apply(base, answer, endpoint, now, rand::random());
@@ -278,11 +281,14 @@ impl Delivery {
             match recorded.await? {
                 Recorded::Written => return Ok(Some(delivery)),
                 Recorded::Superseded(current) => {
-                    // A duplicate message made the same attempt, or held the delivery. Its record stands,
-                    // unless this one succeeded: a receiver that has the webhook is not sent it again.
+                    // A duplicate message made the same attempt or held the delivery, or someone started it
+                    // again, with a wake-up of its own. That stands, unless this attempt succeeded: a
+                    // receiver that has the webhook is not sent it again.
                     let news =
                         answer.failure.is_none() && current.status != DeliveryStatus::Delivered;
-                    let is_settled = !current.status.is_open() || current.attempts >= number;
+                    let is_settled = !current.status.is_open()
+                        || current.attempts >= number
+                        || current.replays > replays;
                     if !news && is_settled {
                         return Ok(None);
                     }

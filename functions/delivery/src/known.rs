@@ -8,6 +8,7 @@ use payload::id::{EventId, OrganizationId};
 use state::{Account, Delivery as Row, DeliveryKey, Found, StateError, StoredEvent};
 
 use crate::handler::{Delivery, Received};
+use crate::plan::may_have_begun;
 
 /// Rows, events and accounts of a batch.
 pub(crate) struct Known {
@@ -26,11 +27,9 @@ impl Known {
         now: Timestamp,
     ) -> Result<Self, StateError> {
         let key = |received: &Received| received.wake_up.delivery();
-        // A delivery that begins has no row. Should the queue have duplicated its first message, the
-        // condition of the write finds out: one request too many, which is what at-least-once allows.
         let begun = batch
             .iter()
-            .filter(|received| received.redelivered || !received.wake_up.first);
+            .filter(|received| may_have_begun(&received.wake_up, received.redelivered, now));
         let events = batch
             .iter()
             .map(key)

@@ -92,7 +92,7 @@ pub(crate) fn apply(
 mod tests {
     use payload::event_type::EventType;
     use serde_json::{Value, json};
-    use state::{DeliveryKey, testing};
+    use state::{DeliveryKey, Restart, testing};
 
     use super::*;
 
@@ -116,6 +116,14 @@ mod tests {
         Endpoint {
             retry_schedule: serde_json::from_value(schedule).unwrap(),
             ..testing::account(key()).endpoints.remove(0)
+        }
+    }
+
+    fn by_hand(even_if_disabled: bool) -> Restart {
+        Restart {
+            at: now(),
+            by: None,
+            even_if_disabled,
         }
     }
 
@@ -215,7 +223,7 @@ mod tests {
         let mut state = delivery();
         (state.attempts, state.status) = (10, DeliveryStatus::Exhausted);
         state.schedule_started_at = Some(now() - SignedDuration::from_hours(80));
-        state.replay(now(), None, false);
+        state.restart(by_hand(false));
         let failed = after(state, 500);
         let status = (failed.attempts, failed.status, failed.queued);
         assert_eq!(status, (11, DeliveryStatus::Retrying, true));
@@ -230,7 +238,7 @@ mod tests {
     #[test]
     fn what_was_delivered_once_stays_delivered_at_that_time() {
         let mut state = after(delivery(), 200);
-        state.replay(now(), None, false);
+        state.restart(by_hand(false));
         let later = now() + SignedDuration::from_hours(1);
         let endpoint = endpoint(json!([]));
         for (status, becomes) in [
@@ -245,7 +253,7 @@ mod tests {
     #[test]
     fn a_disabled_endpoint_gets_one_attempt_and_its_failure_is_held() {
         let mut state = delivery();
-        state.replay(now(), None, true);
+        state.restart(by_hand(true));
         let endpoint = Endpoint {
             enabled: false,
             ..endpoint(json!("standard"))

@@ -1,7 +1,8 @@
 //! What a wake-up leads to, decided from what was read. Nothing here has an effect.
 
+use jiff::Timestamp;
 use payload::event_type::EventType;
-use state::{Account, Delivery, Endpoint, Organization, StoredEvent, WakeUp};
+use state::{Account, Delivery, Endpoint, OVERDUE_AFTER, Organization, StoredEvent, WakeUp};
 
 /// What to do about a wake-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,14 @@ pub(crate) struct Attempted<'a> {
     pub(crate) event: &'a StoredEvent,
     pub(crate) endpoint: &'a Endpoint,
     pub(crate) organization: &'a Organization,
+}
+
+/// Whether a delivery may have a row. One that begins has none; should the queue have duplicated its first
+/// message, the condition of the write finds out: one request too many, which is what at-least-once allows.
+/// A message that comes late may have been a dead letter, and recovery may have done its work.
+pub(crate) fn may_have_begun(wake_up: &WakeUp, redelivered: bool, now: Timestamp) -> bool {
+    let age = now.duration_since(wake_up.delivery().event.created_at());
+    redelivered || !wake_up.first || age >= OVERDUE_AFTER
 }
 
 /// Decides about a wake-up. `redelivered`: the queue has handed this message out before, so whoever
@@ -133,6 +142,16 @@ mod tests {
             name, expected,
             "attempt {attempt} of a {status} delivery with {made} made"
         );
+    }
+
+    #[test]
+    fn no_row_is_looked_for_when_a_delivery_begins_and_nothing_can_have_happened() {
+        let key = world(1).wake_up.delivery();
+        let at = |minutes| key.event.created_at() + SignedDuration::from_mins(minutes);
+        assert!(!may_have_begun(&WakeUp::first(key), false, at(4)));
+        assert!(may_have_begun(&WakeUp::first(key), true, at(4)));
+        assert!(may_have_begun(&WakeUp::first(key), false, at(5)));
+        assert!(may_have_begun(&WakeUp::new(key, 1), false, at(0)));
     }
 
     #[test]

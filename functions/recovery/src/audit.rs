@@ -7,18 +7,15 @@ use std::time::Duration;
 
 use futures::future::{try_join, try_join_all};
 use futures::stream::{self, StreamExt as _};
-use jiff::SignedDuration;
 use state::{
-    AcceptedEvent, Audit, Bucket, Chain, Delivery, DeliveryKey, Due, OVERDUE_AFTER, Page, Recorded,
-    StateError, WakeUp,
+    AcceptedEvent, Audit, Bucket, Chain, Delivery, DeliveryKey, Due, Page, Recorded, StateError,
+    WakeUp,
 };
 use tracing::{error, warn};
 
 use crate::handler::{BUCKETS_AT_ONCE, Recovery, Run};
-use crate::verdict::{Verdict, judge, without_row};
+use crate::verdict::{Times, Verdict, judge, without_row};
 
-/// When the queue takes longer, wake-ups are late, not lost: making more of them would only add to it.
-const QUEUE_TOO_SLOW: SignedDuration = SignedDuration::from_mins(15);
 /// Most wake-ups that one run makes again.
 const MAX_RESENT: u64 = 5_000;
 /// Rows that are written side by side.
@@ -27,20 +24,9 @@ const WRITES_AT_ONCE: usize = 10;
 const SHARE: u32 = 75;
 
 impl Run<'_> {
-    /// Looks at every bucket that is old enough and was not looked at yet. `age` is how long the queue takes.
-    pub(crate) async fn audit(
-        &mut self,
-        audit: &mut Audit,
-        age: SignedDuration,
-    ) -> Result<(), StateError> {
-        let now = self.clock.now();
-        let behind = now.duration_since(audit.bucket.begins()) - OVERDUE_AFTER;
-        self.report.audit_lag_ms = i64::try_from(behind.as_millis()).unwrap_or(0).max(0);
-        if age > QUEUE_TOO_SLOW {
-            warn!("the audit waits: the queue takes too long");
-            return Ok(());
-        }
-        let end = Bucket::first(now - OVERDUE_AFTER.max(age * 2));
+    /// Looks at every bucket that is old enough and was not looked at yet.
+    pub(crate) async fn audit(&mut self, audit: &mut Audit) -> Result<(), StateError> {
+        let end = Bucket::first(self.clock.now() - self.patience);
         while audit.bucket < end {
             if !self.audit_some(audit, end).await? {
                 return Ok(());
@@ -92,8 +78,10 @@ impl Run<'_> {
                 return Ok(false);
             }
             let keys = page.items.iter().map(|due| due.delivery);
+            let keys = keys.filter(|key| !self.swept.contains(key));
             let found = deliveries.read(keys, std::iter::empty()).await?;
             let verdicts = found.rows.values().map(|row| self.judge(row)).collect();
+            self.report.audit_unaccounted += found.unreadable.len() as u64;
             if !self.carry_out(verdicts).await? {
                 return Ok(false);
             }
@@ -109,17 +97,18 @@ impl Run<'_> {
     pub(crate) async fn accepted(
         &mut self,
         audit: &mut Audit,
-        mut page: Page<AcceptedEvent>,
+        mut page: Page<Result<AcceptedEvent, StateError>>,
     ) -> Result<bool, StateError> {
         loop {
             if !self.may_go_on() {
                 return Ok(false);
             }
-            let verdicts = self.compare(&page.items).await?;
+            let read = page.items.len() as u64;
+            let verdicts = self.compare(page.items).await?;
             if !self.carry_out(verdicts).await? {
                 return Ok(false);
             }
-            audit.events += page.items.len() as u64;
+            audit.events += read;
             let Some(next) = page.next.and_then(|next| next.parse().ok()) else {
                 return Ok(true);
             };
@@ -129,21 +118,35 @@ impl Run<'_> {
         }
     }
 
-    async fn compare(&mut self, events: &[AcceptedEvent]) -> Result<Vec<Verdict>, StateError> {
+    /// What becomes of the deliveries of these events. A row that cannot be read stops no other.
+    async fn compare(
+        &mut self,
+        events: Vec<Result<AcceptedEvent, StateError>>,
+    ) -> Result<Vec<Verdict>, StateError> {
+        let readable = |event: Result<AcceptedEvent, StateError>| match event {
+            Ok(event) => Some(event),
+            Err(error) => {
+                error!(error = %Chain(&error), "an accepted event cannot be read");
+                self.report.audit_unaccounted += 1;
+                None
+            }
+        };
+        let events: Vec<AcceptedEvent> = events.into_iter().filter_map(readable).collect();
         let keys = events.iter().flat_map(AcceptedEvent::deliveries);
         let rows = self.recovery.deliveries.recent_rows(keys).await?;
         let mut verdicts = Vec::new();
-        for event in events {
+        for event in &events {
             for key in event.deliveries() {
                 self.report.audit_checked += 1;
                 verdicts.push(match rows.get(&key) {
                     None => {
-                        let row = without_row(key, event.event_type, self.clock.now());
+                        let row = without_row(key, event.event_type, self.clock.true_now());
                         Verdict::Lost(row)
                     }
                     Some(Ok(row)) => self.judge(row),
                     Some(Err(error)) => {
                         error!(delivery = ?key, error = %Chain(error), "a delivery cannot be read");
+                        self.report.audit_unaccounted += 1;
                         Verdict::Fine
                     }
                 });
@@ -153,7 +156,13 @@ impl Run<'_> {
     }
 
     fn judge(&self, row: &Delivery) -> Verdict {
-        judge(row, self.recovery.retention, self.clock.now())
+        let times = Times {
+            now: self.clock.now(),
+            written: self.clock.true_now(),
+            patience: self.patience,
+            retention: self.recovery.retention,
+        };
+        judge(row, times)
     }
 
     /// Writes what was decided, then sends the wake-ups; whether that was all that a run may send.
@@ -169,10 +178,8 @@ impl Run<'_> {
         }
         let (stuck, failed) = self.write(given_up).await;
         for key in stuck.iter().map(Delivery::key) {
-            error!(event.id = %key.event, endpoint.id = %key.endpoint, "stuck: its wake-ups are lost each time");
+            error!(organization.id = %key.organization, event.id = %key.event, endpoint.id = %key.endpoint, "stuck: its wake-ups are lost each time");
         }
-        self.report.deliveries_stuck += stuck.len() as u64;
-
         let left = MAX_RESENT.saturating_sub(self.report.audit_resent);
         let left = usize::try_from(left).unwrap_or(usize::MAX);
         let is_all = lost.len() <= left;
@@ -188,10 +195,12 @@ impl Run<'_> {
             .collect();
         self.recovery.queue.send(&wake_ups).await?;
         for DeliveryKey {
-            event, endpoint, ..
+            organization,
+            event,
+            endpoint,
         } in written.iter().map(Delivery::key)
         {
-            warn!(event.id = %event, endpoint.id = %endpoint, "a wake-up was lost and is made again");
+            warn!(organization.id = %organization, event.id = %event, endpoint.id = %endpoint, "a wake-up was lost and is made again");
         }
         self.report.audit_resent += wake_ups.len() as u64;
         match failed.or(failed_too) {
@@ -222,7 +231,7 @@ impl Run<'_> {
             retention,
             ..
         } = self.recovery;
-        let recorded = deliveries.record(&mut row, *retention, self.clock.now());
+        let recorded = deliveries.record(&mut row, *retention, self.clock.true_now());
         Ok((recorded.await? == Recorded::Written).then_some(row))
     }
 

@@ -18,7 +18,8 @@ impl Clock {
     pub(crate) fn new(read: Timestamp, as_of: Option<Timestamp>, budget: Duration) -> Self {
         Self {
             read,
-            as_of: as_of.unwrap_or(read),
+            // What is written as if it were earlier would lie behind every watermark.
+            as_of: as_of.map_or(read, |as_of| as_of.max(read)),
             started: Instant::now(),
             budget,
         }
@@ -29,7 +30,7 @@ impl Clock {
         self.since(self.as_of)
     }
 
-    /// What time it is in truth, which is what the queue goes by.
+    /// What time it is in truth, which is what the queue goes by, and what is written into rows.
     pub(crate) fn true_now(self) -> Timestamp {
         self.since(self.read)
     }
@@ -37,6 +38,11 @@ impl Clock {
     fn since(self, start: Timestamp) -> Timestamp {
         let elapsed = SignedDuration::try_from(self.started.elapsed()).unwrap_or_default();
         start.checked_add(elapsed).unwrap_or(start)
+    }
+
+    /// How much time is left until this share of it, in percent, is used up.
+    pub(crate) fn left(self, percent: u32) -> Duration {
+        (self.budget * percent / 100).saturating_sub(self.started.elapsed())
     }
 
     /// Whether less than this share of the run's time, in percent, is used up.

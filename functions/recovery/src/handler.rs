@@ -1,14 +1,16 @@
 //! One run: a beat, the sweep, the audit, the later looks, the replays.
 
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use state::{
-    Accounts, Aws, Chain, Deliveries, DeliveryQueue, Events, OVERDUE_AFTER, StateError, Watermarks,
+    Accounts, Aws, Chain, Deliveries, DeliveryKey, DeliveryQueue, Events, OVERDUE_AFTER,
+    StateError, Watermarks,
 };
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -17,17 +19,17 @@ use crate::report::Report;
 
 /// Buckets that are read side by side: most are empty, and after a long pause there are many.
 pub(crate) const BUCKETS_AT_ONCE: usize = 16;
+/// When the queue takes longer, wake-ups are late, not lost: making more of them would only add to it.
+const QUEUE_TOO_SLOW: SignedDuration = SignedDuration::from_mins(15);
 /// The sweep comes too late by more than this when runs were missed.
 const SWEEP_TOO_LATE_MS: i64 = 120_000;
-/// How far back the very first run looks.
-const FIRST_LOOK: SignedDuration = SignedDuration::from_mins(10);
 /// What is left of the function's time for keeping how far the run got.
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// What the schedule sends, of which nothing counts, or a person.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub struct Request {
-    /// Act as if it were this time.
+    /// Act as if it were this time; one that is over is now.
     #[serde(default)]
     pub as_of: Option<Timestamp>,
     /// Look at everything from this time on, as if no run had.
@@ -37,7 +39,7 @@ pub struct Request {
 
 impl Request {
     /// Whether a person asks: what such a run finds is no measure of how recovery does.
-    pub fn is_by_hand(self) -> bool {
+    fn is_by_hand(self) -> bool {
         self.as_of.is_some() || self.since.is_some()
     }
 }
@@ -57,6 +59,10 @@ pub(crate) struct Run<'r> {
     pub(crate) recovery: &'r Recovery,
     pub(crate) clock: Clock,
     pub(crate) report: Report,
+    /// What the sweep has just woken up: not overdue yet, however long it was due.
+    pub(crate) swept: HashSet<DeliveryKey>,
+    /// How long a wake-up may take until it counts as lost.
+    pub(crate) patience: SignedDuration,
 }
 
 impl Recovery {
@@ -87,38 +93,19 @@ impl Recovery {
             reason = "the clock is read here, once per run"
         )]
         let now = Timestamp::now();
-        let request = event.payload;
         let deadline = event.context.deadline();
         let budget = deadline.duration_since(SystemTime::from(now));
         let budget = budget.unwrap_or_default().saturating_sub(MARGIN);
         let mut run = Run {
             recovery: self,
-            clock: Clock::new(now, request.as_of, budget),
+            clock: Clock::new(now, event.payload.as_of, budget),
             report: Report::new(now, &event.context.env_config.function_name),
+            swept: HashSet::new(),
+            patience: OVERDUE_AFTER,
         };
-        let watermarks = self.deliveries.watermarks().await;
-        let Some(watermarks) = run.heed("read how far recovery got", watermarks) else {
-            return run.report;
-        };
-        let mut watermarks = match (request.since, watermarks) {
-            (None, Some(watermarks)) => watermarks,
-            (since, _) => Watermarks::starting(since.unwrap_or(now - FIRST_LOOK), LOOKS.len()),
-        };
-        if request.is_by_hand() {
-            run.all(&mut watermarks, true).await;
-        } else {
-            let until = Timestamp::try_from(deadline).unwrap_or(now);
-            let leased = self.deliveries.lease(&mut watermarks, now, until).await;
-            match run.heed("begin", leased) {
-                Some(true) => {
-                    run.all(&mut watermarks, false).await;
-                    let saved = self.deliveries.release(&mut watermarks).await;
-                    run.heed("keep how far the run got", saved);
-                }
-                Some(false) => info!("another run is at work"),
-                None => {}
-            }
-        }
+        let until = Timestamp::try_from(deadline).unwrap_or(now);
+        let done = run.begin(event.payload, now, until).await;
+        run.heed("begin or keep how far it got", done);
         if run.report.is_idle() {
             debug!(report = ?run.report, "nothing to recover");
         } else {
@@ -126,39 +113,93 @@ impl Recovery {
         }
         run.report
     }
+
+    /// How far back the first run looks: to when there was nobody to accept events for.
+    async fn beginning(&self, now: Timestamp) -> Result<Timestamp, StateError> {
+        let oldest = self.accounts.list_organizations(None, 1).await?.items;
+        Ok(oldest.first().map_or(now, |oldest| oldest.created_at))
+    }
 }
 
 impl Run<'_> {
-    /// Every part, whatever becomes of the others.
-    async fn all(&mut self, watermarks: &mut Watermarks, is_by_hand: bool) {
+    async fn begin(
+        &mut self,
+        request: Request,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<(), StateError> {
+        let Recovery { deliveries, .. } = self.recovery;
+        let kept = deliveries.watermarks().await?;
+        let mut watermarks = match (request.since, kept) {
+            (None, Some(watermarks)) => watermarks,
+            (None, None) => Watermarks::starting(self.recovery.beginning(now).await?, LOOKS.len()),
+            (Some(since), _) => Watermarks::starting(since, LOOKS.len()),
+        };
+        if request.is_by_hand() {
+            self.find(&mut watermarks, true).await;
+            self.go_on().await;
+            return Ok(());
+        }
+        if !deliveries.lease(&mut watermarks, now, until).await? {
+            info!("another run is at work");
+            return Ok(());
+        }
+        self.report.is_measured = true;
+        self.find(&mut watermarks, false).await;
+        // Kept before the replays, which may take all the time there is.
+        if deliveries.save(&mut watermarks).await? {
+            self.go_on().await;
+            deliveries.release(&mut watermarks).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds what is due and what was lost; each part whatever becomes of the others.
+    async fn find(&mut self, watermarks: &mut Watermarks, is_by_hand: bool) {
         let age = self.beat().await;
-        let age = self.heed("send a beat", age).unwrap_or_default();
+        let age = self.heed("ask how long the queue takes", age);
         let swept = self.sweep(&mut watermarks.sweep).await;
-        self.heed("sweep", swept);
-        // What the sweep makes up for only now is not overdue yet.
-        if self.report.sweep_lag_ms > SWEEP_TOO_LATE_MS {
+        let has_swept = self.heed("sweep", swept).is_some() && self.report.sweep_sent > 0;
+        // What the sweep makes up for only now is not overdue yet, for the next runs too.
+        if has_swept && self.report.sweep_lag_ms > SWEEP_TOO_LATE_MS {
             watermarks.audit_waits_until = Some(self.clock.now() + OVERDUE_AFTER);
         }
         let now = self.clock.now();
-        let may_audit = watermarks
+        let behind = now.duration_since(watermarks.audit.bucket.begins()) - OVERDUE_AFTER;
+        self.report.audit_lag_ms = i64::try_from(behind.as_millis()).unwrap_or(0).max(0);
+        let waits = watermarks
             .audit_waits_until
-            .is_none_or(|until| until <= now);
-        if may_audit || is_by_hand {
-            let audited = self.audit(&mut watermarks.audit, age).await;
-            self.heed("audit", audited);
+            .is_some_and(|until| now < until);
+        let Some(age) = age.filter(|age| *age <= QUEUE_TOO_SLOW) else {
+            warn!("the audit waits: the queue takes too long, or does not say how long it takes");
+            return;
+        };
+        if waits && !is_by_hand {
+            return;
         }
+        self.patience = OVERDUE_AFTER.max(age * 2);
+        let audited = self.audit(&mut watermarks.audit).await;
+        self.heed("audit", audited);
         let looked = self.look_late(&mut watermarks.late, watermarks.audit.bucket);
         let looked = looked.await;
         self.heed("look late", looked);
+    }
+
+    /// Counts what is stuck, and goes on with replays.
+    async fn go_on(&mut self) {
+        let stuck = self.recovery.deliveries.count_stuck().await;
+        let stuck = self.heed("count what is stuck", stuck);
+        self.report.deliveries_stuck = stuck.unwrap_or_default();
         let replayed = self.replay().await;
         self.heed("replay", replayed);
     }
 
-    /// Sends a beat through the queue; answers how long the last one took.
+    /// Sends a beat through the queue; answers how long ago the last one was sent that came back.
     async fn beat(&mut self) -> Result<SignedDuration, StateError> {
         let now = self.clock.true_now();
+        let sent = self.recovery.queue.send_beat(now).await;
+        self.heed("send a beat", sent);
         let last = self.recovery.deliveries.last_beat().await?;
-        self.recovery.queue.send_beat(now).await?;
         // Before the first beat nothing is known.
         let age = last.map_or(SignedDuration::ZERO, |sent_at| now.duration_since(sent_at));
         self.report.queue_age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);

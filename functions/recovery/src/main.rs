@@ -11,10 +11,9 @@ async fn main() -> Result<(), Error> {
     let config = Config::read(environment)?;
     let recovery = &Recovery::new(config, Aws::from_environment().await);
     run(service_fn(async move |event: LambdaEvent<Request>| {
-        let is_by_hand = event.payload.is_by_hand();
         let report = recovery.handle(event).await;
-        if !is_by_hand {
-            print_metrics(&report.metrics());
+        if let Some(line) = report.metrics() {
+            print_metrics(&line);
         }
         Ok::<_, Error>(report)
     }))

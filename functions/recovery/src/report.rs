@@ -18,13 +18,13 @@ pub struct Report {
     pub audit_unaccounted: u64,
     /// How far the audit is behind the minute it should look at.
     pub audit_lag_ms: i64,
-    /// Deliveries that were given up.
+    /// Deliveries that were given up, by this run or an earlier one, and are not sent again yet.
     pub deliveries_stuck: u64,
     /// Wake-ups of retries that became due.
     pub sweep_sent: u64,
     /// How long what was due waited for this run, beyond the minute between two runs.
     pub sweep_lag_ms: i64,
-    /// How long the last beat took through the queue.
+    /// How long ago the last beat was sent that came through the queue: a minute when all is well.
     pub queue_age_ms: i64,
     /// Deliveries that replays sent.
     pub replayed: u64,
@@ -33,6 +33,9 @@ pub struct Report {
     /// When the run began. Milliseconds.
     #[serde(skip)]
     began_at: i64,
+    /// Whether it says how recovery does: it was a run of the schedule, and no other was at work.
+    #[serde(skip)]
+    pub(crate) is_measured: bool,
     /// The function that ran.
     #[serde(skip)]
     function: String,
@@ -53,30 +56,27 @@ impl Report {
         let Self {
             audit_resent,
             audit_unaccounted,
-            deliveries_stuck,
             sweep_sent,
             replayed,
             recovery_failures,
             ..
         } = self;
-        let done = [
-            audit_resent,
-            audit_unaccounted,
-            deliveries_stuck,
-            sweep_sent,
-            replayed,
-        ];
+        let done = [audit_resent, audit_unaccounted, sweep_sent, replayed];
         done.into_iter()
             .chain([recovery_failures])
             .all(|&count| count == 0)
     }
 
     /// One line in CloudWatch's embedded metric format
-    /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
+    /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>),
+    /// for a run that says how recovery does.
     ///
     /// # Panics
     /// Never: numbers are always JSON.
-    pub fn metrics(&self) -> String {
+    pub fn metrics(&self) -> Option<String> {
+        if !self.is_measured {
+            return None;
+        }
         let mut line = serde_json::to_value(self).expect("numbers are always JSON");
         let names = line
             .as_object()
@@ -101,7 +101,7 @@ impl Report {
                 "Metrics": metrics,
             }],
         });
-        line.to_string()
+        Some(line.to_string())
     }
 }
 
@@ -116,12 +116,14 @@ mod tests {
         let report = Report {
             audit_checked: 7,
             sweep_lag_ms: 1_200,
+            is_measured: true,
             ..Report::new(
                 Timestamp::from_second(1_795_000_000).unwrap(),
                 "certhooks-Recovery",
             )
         };
-        let line = report.metrics();
+        assert_eq!(Report::default().metrics(), None);
+        let line = report.metrics().unwrap();
         assert!(!line.contains('\n'));
         let line: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(

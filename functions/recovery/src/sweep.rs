@@ -69,8 +69,10 @@ impl Run<'_> {
     async fn send(&mut self, pass: &Sweep, due: &[Due]) -> Result<(), StateError> {
         // What is queued has its message, and what is before the span was swept with the last one.
         let due = due.iter().filter(|due| !due.queued && due.at >= pass.from);
-        let wake_ups: Vec<_> = due.map(|due| self.wake_up(due)).collect();
+        let due: Vec<&Due> = due.collect();
+        let wake_ups: Vec<_> = due.iter().map(|due| self.wake_up(due)).collect();
         self.recovery.queue.send(&wake_ups).await?;
+        self.swept.extend(due.iter().map(|due| due.delivery));
         self.report.sweep_sent += wake_ups.len() as u64;
         Ok(())
     }

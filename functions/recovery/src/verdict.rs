@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use payload::event_type::EventType;
-use state::{Delivery, DeliveryKey, DeliveryStatus, MAX_RECOVERIES, OVERDUE_AFTER, Recovered};
+use state::{Delivery, DeliveryKey, DeliveryStatus, MAX_RECOVERIES, Recovered};
 
 /// What to do about a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,19 +15,32 @@ pub(crate) enum Verdict {
     GivenUp(Delivery),
 }
 
+/// The times by which a delivery is judged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// What time it is for what is due.
+    pub(crate) now: Timestamp,
+    /// What is written as the time when it was woken up.
+    pub(crate) written: Timestamp,
+    /// How long a wake-up may take until it counts as lost.
+    pub(crate) patience: SignedDuration,
+    /// How long deliveries are kept.
+    pub(crate) retention: SignedDuration,
+}
+
 /// Judges a delivery by its row.
-pub(crate) fn judge(row: &Delivery, retention: SignedDuration, now: Timestamp) -> Verdict {
+pub(crate) fn judge(row: &Delivery, times: Times) -> Verdict {
     let is_overdue = row
         .look_at()
-        .is_some_and(|look_at| now.duration_since(look_at) >= OVERDUE_AFTER);
-    let is_kept = now < row.event_id.created_at() + retention;
+        .is_some_and(|look_at| times.now.duration_since(look_at) >= times.patience);
+    let is_kept = times.now < row.event_id.created_at() + times.retention;
     if !is_overdue || !is_kept {
         return Verdict::Fine;
     }
-    let times = row.recovered.map_or(0, |recovered| recovered.times);
+    let before = row.recovered.map_or(0, |recovered| recovered.times);
     let mut row = row.clone();
-    if times < MAX_RECOVERIES {
-        Verdict::Lost(recovered(row, times + 1, now))
+    if before < MAX_RECOVERIES {
+        Verdict::Lost(recovered(row, before + 1, times.written))
     } else {
         row.settle(DeliveryStatus::Stuck);
         Verdict::GivenUp(row)
@@ -49,6 +62,8 @@ fn recovered(mut row: Delivery, times: u8, now: Timestamp) -> Delivery {
 
 #[cfg(test)]
 mod tests {
+    use state::OVERDUE_AFTER;
+
     use super::*;
 
     const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 90);
@@ -73,6 +88,16 @@ mod tests {
             next_attempt_at: Some(at(minutes)),
             ..Delivery::pending(key(), EventType::CredentialIssued)
         }
+    }
+
+    fn judge(row: &Delivery, retention: SignedDuration, now: Timestamp) -> Verdict {
+        let times = Times {
+            now,
+            written: now,
+            patience: OVERDUE_AFTER,
+            retention,
+        };
+        super::judge(row, times)
     }
 
     fn lost(row: &Delivery, minutes: i64) -> Delivery {
@@ -104,6 +129,22 @@ mod tests {
         };
         assert_eq!(stuck.status, DeliveryStatus::Stuck);
         assert_eq!(judge(&stuck, RETENTION, at(48 * 60)), Verdict::Fine);
+    }
+
+    #[test]
+    fn while_the_queue_is_slow_a_wake_up_is_given_more_time() {
+        let times = Times {
+            now: at(10),
+            written: at(10),
+            patience: SignedDuration::from_mins(14),
+            retention: RETENTION,
+        };
+        assert_eq!(super::judge(&due(0), times), Verdict::Fine);
+        let later = Times {
+            now: at(14),
+            ..times
+        };
+        assert!(matches!(super::judge(&due(0), later), Verdict::Lost(_)));
     }
 
     #[test]

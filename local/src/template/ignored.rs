@@ -50,6 +50,7 @@ pub(super) const FUNCTION: &[&str] = &[
     "DeploymentPreference",
     "Description",
     "EphemeralStorage",
+    "EventInvokeConfig",
     "FunctionName",
     "Handler",
     "LoggingConfig",

@@ -5,9 +5,11 @@ use jiff::{Span, Timestamp};
 use payload::event_type::EventType;
 use payload::id::{EndpointId, EventId, OrganizationId};
 use serde::Deserialize;
+use tracing::error;
 
+use crate::agenda::OVERDUE_AFTER;
 use crate::delivery_key::DeliveryKey;
-use crate::error::StateError;
+use crate::error::{Chain, StateError};
 use crate::events::{Events, month_of};
 use crate::keyspace;
 use crate::rows::{Item, Page, from_item, text};
@@ -36,6 +38,11 @@ impl AcceptedEvent {
             event: self.id,
             endpoint,
         }
+    }
+
+    /// Whether it was accepted for an endpoint just now: nobody needs to help its first wake-up yet.
+    pub fn is_new_to(&self, endpoint: EndpointId, now: Timestamp) -> bool {
+        self.endpoints.contains(&endpoint) && now < self.id.created_at() + OVERDUE_AFTER
     }
 
     /// All its deliveries.
@@ -76,7 +83,7 @@ impl Events {
     /// A page may hold fewer than `limit` events, even none, and still have a next one.
     ///
     /// # Errors
-    /// DynamoDB did not answer, or a row cannot be read.
+    /// DynamoDB did not answer. A row that cannot be read is passed over, with an error in the log.
     pub async fn accepted_between(
         &self,
         organization: OrganizationId,
@@ -90,6 +97,11 @@ impl Events {
             Some(after) => format!("{after} "),
             None => EventId::least(since).to_string(),
         };
+        // DynamoDB refuses a range that ends before it begins.
+        if from > end.to_string() {
+            let (items, next) = (Vec::new(), None);
+            return Ok(Page { items, next });
+        }
         let mut begins = after.map_or(since, EventId::created_at);
         for _ in 0..MAX_MONTHS {
             let answer = self
@@ -110,10 +122,7 @@ impl Events {
                 .await
                 .map_err(StateError::while_doing("list accepted events"))?;
             let items = answer.items.unwrap_or_default();
-            let items: Vec<AcceptedEvent> = items
-                .into_iter()
-                .map(AcceptedEvent::read)
-                .collect::<Result<_, _>>()?;
+            let items: Vec<AcceptedEvent> = items.into_iter().filter_map(read_or_report).collect();
             let last = answer
                 .last_evaluated_key
                 .and_then(|key| Some(key.get(keyspace::SK)?.as_s().ok()?.clone()));
@@ -131,6 +140,13 @@ impl Events {
             next,
         })
     }
+}
+
+/// An event, or nothing and an error in the log: one row that cannot be read stops no replay.
+fn read_or_report(item: Item) -> Option<AcceptedEvent> {
+    AcceptedEvent::read(item)
+        .inspect_err(|error| error!(error = %Chain(error), "an event cannot be read"))
+        .ok()
 }
 
 /// When the month after the one of `at` begins.

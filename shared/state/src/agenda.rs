@@ -13,7 +13,7 @@ use crate::delivery_key::DeliveryKey;
 use crate::error::StateError;
 use crate::keyspace;
 use crate::queue::WakeUp;
-use crate::rows::{Item, Page, text};
+use crate::rows::{Item, Page, count_in, text};
 
 /// A delivery that is this long overdue has lost its wake-up.
 pub const OVERDUE_AFTER: SignedDuration = SignedDuration::from_mins(5);
@@ -79,6 +79,14 @@ impl Due {
 const PAGE: i32 = 1_000;
 
 impl Deliveries {
+    /// How many deliveries are stuck now.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn count_stuck(&self) -> Result<u64, StateError> {
+        count_in(&self.client, &self.table, "due", keyspace::STUCK).await
+    }
+
     /// Deliveries of a bucket whose time is before `until`, in the order of time, after the place at which
     /// an earlier page ended. A page holds at most 1,000.
     ///
@@ -90,8 +98,8 @@ impl Deliveries {
         after: Option<&str>,
         until: Timestamp,
     ) -> Result<Page<Due>, StateError> {
-        // Nothing sorts between a place and the same with a space behind it.
-        let from = after.map_or_else(String::new, |place| format!("{place} "));
+        // Nothing sorts between a place and the same with a space behind it, and nothing before a space.
+        let from = after.unwrap_or_default().to_owned() + " ";
         let answer = self
             .client
             .query()
@@ -99,7 +107,7 @@ impl Deliveries {
             .index_name("due")
             .key_condition_expression("due = :bucket AND due_at BETWEEN :from AND :until")
             .expression_attribute_values(":bucket", text(bucket.to_string()))
-            .expression_attribute_values(":from", text(from + " "))
+            .expression_attribute_values(":from", text(from))
             .expression_attribute_values(":until", text(keyspace::due_from(until)))
             .limit(PAGE)
             .send()

@@ -16,7 +16,7 @@ use crate::deliveries::Deliveries;
 use crate::error::StateError;
 use crate::events::Events;
 use crate::keyspace::{self, SK};
-use crate::rows::{Item, Page, from_item, key, put, text, to_item};
+use crate::rows::{Item, Page, count_in, from_item, key, put, text, to_item};
 
 /// Most events of one page: each may have a hundred deliveries.
 const PAGE: i32 = 100;
@@ -33,7 +33,7 @@ struct CountRow {
 
 impl Events {
     /// Accepted events of a bucket in the order of their ids, after the one at which an earlier page
-    /// ended. A page holds at most 100.
+    /// ended. A page holds at most 100; a row that cannot be read is an error of its own.
     ///
     /// # Errors
     /// DynamoDB did not answer.
@@ -41,7 +41,7 @@ impl Events {
         &self,
         bucket: Bucket,
         after: Option<EventId>,
-    ) -> Result<Page<AcceptedEvent>, StateError> {
+    ) -> Result<Page<Result<AcceptedEvent, StateError>>, StateError> {
         let after = after.map_or_else(|| " ".to_owned(), |event| event.to_string());
         let answer = self
             .client
@@ -61,10 +61,7 @@ impl Events {
             .last_evaluated_key
             .and_then(|key| Some(key.get(SK)?.as_s().ok()?.clone()));
         let items = answer.items.unwrap_or_default();
-        let items = items
-            .into_iter()
-            .map(AcceptedEvent::read)
-            .collect::<Result<_, _>>()?;
+        let items = items.into_iter().map(AcceptedEvent::read).collect();
         Ok(Page { items, next })
     }
 
@@ -73,23 +70,7 @@ impl Events {
     /// # Errors
     /// DynamoDB did not answer.
     pub async fn count_accepted_in(&self, bucket: Bucket) -> Result<u64, StateError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name("audit")
-            .select(aws_sdk_dynamodb::types::Select::Count)
-            .key_condition_expression("#audit = :bucket")
-            .expression_attribute_names("#audit", "audit")
-            .expression_attribute_values(":bucket", text(bucket.to_string()))
-            .into_paginator()
-            .send();
-        let mut count = 0;
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(StateError::while_doing("count what was accepted"))?;
-            count += u64::try_from(page.count).unwrap_or_default();
-        }
-        Ok(count)
+        count_in(&self.client, &self.table, "audit", &bucket.to_string()).await
     }
 }
 

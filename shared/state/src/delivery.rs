@@ -190,23 +190,6 @@ impl Delivery {
         self.even_if_disabled = false;
     }
 
-    /// Starts the retry schedule anew, with an attempt at `at` that a message in the queue wakes up.
-    pub fn replay(&mut self, at: Timestamp, by: Option<ReplayId>, even_if_disabled: bool) {
-        self.status = match self.attempts {
-            0 => DeliveryStatus::Pending,
-            _ => DeliveryStatus::Retrying,
-        };
-        self.attempts_before = self.attempts;
-        self.schedule_started_at = None;
-        self.next_attempt_at = Some(at);
-        self.queued = true;
-        self.recovered = None;
-        self.skipped = None;
-        self.replays += 1;
-        self.replayed_by = by.or(self.replayed_by);
-        self.even_if_disabled = even_if_disabled;
-    }
-
     /// The wake-up that the next attempt needs.
     pub fn wake_up(&self) -> WakeUp {
         WakeUp::new(self.key(), self.attempts + 1)
@@ -220,13 +203,14 @@ impl Delivery {
     }
 }
 
-/// A row as it is stored: a delivery that is to be attempted carries the keys of the index `due`.
+/// A row as it is stored: a delivery that is to be attempted carries the keys of the index `due`, and one
+/// that was given up those of its partition for these.
 #[derive(Serialize)]
 pub(crate) struct DeliveryRow<'a> {
     #[serde(flatten)]
     delivery: &'a Delivery,
     #[serde(skip_serializing_if = "Option::is_none")]
-    due: Option<Bucket>,
+    due: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     due_at: Option<String>,
     ttl: i64,
@@ -235,11 +219,17 @@ pub(crate) struct DeliveryRow<'a> {
 impl<'a> DeliveryRow<'a> {
     pub(crate) fn new(delivery: &'a Delivery, retention: SignedDuration) -> Self {
         let key = delivery.key();
-        let look_at = delivery.look_at();
+        let due = if delivery.status == DeliveryStatus::Stuck {
+            Some((keyspace::STUCK.to_owned(), delivery.updated_at))
+        } else {
+            let look_at = delivery.look_at();
+            look_at.map(|at| (Bucket::of(key.event, at).to_string(), at))
+        };
+        let (due, at) = due.unzip();
         Self {
             delivery,
-            due: look_at.map(|at| Bucket::of(key.event, at)),
-            due_at: look_at.map(|at| keyspace::due_at(at, key.event, key.endpoint)),
+            due,
+            due_at: at.map(|at| keyspace::due_at(at, key.event, key.endpoint)),
             ttl: (key.event.created_at() + retention).as_second(),
         }
     }
@@ -248,6 +238,7 @@ impl<'a> DeliveryRow<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::restart::Restart;
     use crate::rows::{Item, from_item, to_item};
 
     fn delivery() -> Delivery {
@@ -257,6 +248,14 @@ mod tests {
             endpoint: "ep_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
         };
         Delivery::pending(key, EventType::CredentialIssued)
+    }
+
+    fn by_hand(at: Timestamp) -> Restart {
+        Restart {
+            at,
+            by: None,
+            even_if_disabled: false,
+        }
     }
 
     fn item(delivery: &Delivery) -> Item {
@@ -290,13 +289,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_attempted_is_in_the_index_and_nothing_else() {
+    fn what_is_to_be_attempted_or_stuck_is_in_the_index_and_nothing_else() {
         let mut delivery = delivery();
         delivery.next_attempt_at = Some("2026-11-21T10:30:00Z".parse().unwrap());
         for status in DeliveryStatus::ALL {
             delivery.status = status;
             let is_indexed = item(&delivery).contains_key("due");
-            assert_eq!(is_indexed, status.is_scheduled(), "{status}");
+            assert_eq!(is_indexed, status.is_open(), "{status}");
             assert_eq!(item(&delivery).contains_key("due_at"), is_indexed);
         }
     }
@@ -310,14 +309,14 @@ mod tests {
             ..delivery()
         };
         for replays in 1..=2 {
-            delivery.replay(at, None, false);
+            delivery.restart(by_hand(at));
             assert_eq!(delivery.replays, replays);
             assert_eq!(delivery.wake_up().attempt, 11);
             let status = (delivery.status, delivery.attempts_before, delivery.queued);
             assert_eq!(status, (DeliveryStatus::Retrying, 10, true));
         }
         let mut never = super::Delivery::pending(delivery.key(), EventType::CredentialIssued);
-        never.replay(at, None, true);
+        never.restart(by_hand(at));
         assert_eq!(never.status, DeliveryStatus::Pending);
     }
 

@@ -19,6 +19,8 @@ pub(crate) const ORGANIZATIONS: &str = "organizations";
 
 /// Partition of what recovery keeps for itself, in Deliveries.
 pub(crate) const RECOVERY: &str = "recovery";
+/// Partition of the index `due` that lists the deliveries that were given up.
+pub(crate) const STUCK: &str = "stuck";
 /// Partition of the index `due` that lists the range replays that are not over.
 pub(crate) const ACTIVE_REPLAYS: &str = "replays";
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use futures::future::try_join_all;
+use futures::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use payload::id::{EndpointId, EventId, OrganizationId};
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,8 @@ use crate::error::StateError;
 pub const MAX_DELAY: Duration = Duration::from_mins(15);
 /// Most messages of one request.
 const BATCH: usize = 10;
+/// Requests that are made side by side.
+const BATCHES_AT_ONCE: usize = 16;
 
 /// Look at this delivery: attempt number `attempt` may be due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,14 +129,19 @@ impl DeliveryQueue {
     /// Sends wake-ups, each to arrive after its delay (whole seconds, rounded up, at most [`MAX_DELAY`]).
     ///
     /// # Errors
-    /// At least one was not taken. Others may have been: sending all again is harmless.
+    /// At least one was not taken; all others were tried. Sending all again is harmless.
     pub async fn send(&self, wake_ups: &[(WakeUp, Duration)]) -> Result<(), StateError> {
         let messages = wake_ups
             .iter()
             .map(|(wake_up, delay)| (Message::WakeUp(*wake_up), *delay));
         let messages: Vec<(Message, Duration)> = messages.collect();
-        try_join_all(messages.chunks(BATCH).map(|batch| self.send_batch(batch))).await?;
-        Ok(())
+        let batches: Vec<_> = messages
+            .chunks(BATCH)
+            .map(|batch| self.send_batch(batch))
+            .collect();
+        let sent = stream::iter(batches).buffer_unordered(BATCHES_AT_ONCE);
+        let sent: Vec<Result<(), StateError>> = sent.collect().await;
+        sent.into_iter().collect()
     }
 
     /// Sends a beat.

@@ -5,7 +5,6 @@
 //! done already shows in the rows.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
@@ -14,23 +13,23 @@ use serde::Serialize;
 use tracing::error;
 
 use crate::accepted_event::AcceptedEvent;
-use crate::accounts::Accounts;
-use crate::deliveries::{Deliveries, Recorded};
+use crate::accounts::{Account, Accounts};
+use crate::deliveries::Deliveries;
 use crate::delivery::Delivery;
 use crate::delivery_key::DeliveryKey;
+use crate::endpoints::Endpoint;
 use crate::error::{Chain, StateError};
 use crate::events::Events;
 use crate::keyspace::{self, PK, SK};
-use crate::queue::{DeliveryQueue, WakeUp};
+use crate::queue::DeliveryQueue;
 use crate::replay::{Replay, ReplayState};
+use crate::restart::Restart;
 use crate::rows::{self, Page, from_item, is_written, key, number, sort_key, text, to_item};
 
 /// Events of one page.
 const PAGE: usize = 100;
 /// Rows that are written side by side.
 const WRITES_AT_ONCE: usize = 10;
-/// How often a row is written again on top of an attempt that was just recorded.
-const MAX_RECORD_TRIES: usize = 3;
 /// How long it is kept how far a replay got.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24 * 90);
 
@@ -71,12 +70,13 @@ impl Replayer<'_> {
         if !replay.may_go_on(now) {
             return Ok(false);
         }
-        let account = self.accounts.account(replay.organization_id, now).await?;
-        let endpoint = account
-            .as_ref()
-            .and_then(|account| account.endpoint(replay.endpoint_id))
-            .filter(|endpoint| endpoint.enabled || replay.even_if_disabled || replay.dry_run);
-        let Some(endpoint) = endpoint else {
+        let organization = replay.organization_id;
+        let mut account = self.accounts.account(organization, now).await?;
+        if target(replay, account.as_deref()).is_none() {
+            // What was read seconds ago may be older than the endpoint.
+            account = self.accounts.refresh(organization, now).await?;
+        }
+        let Some(endpoint) = target(replay, account.as_deref()) else {
             replay.state = ReplayState::Stopped;
             self.deliveries.save_replay(replay, now).await?;
             return Ok(false);
@@ -118,6 +118,8 @@ impl Replayer<'_> {
         for event in wanted {
             let key = event.delivery(replay.endpoint_id);
             let delivery = match rows.remove(&key) {
+                // Its first wake-up is on its way.
+                None if event.is_new_to(replay.endpoint_id, now) => continue,
                 None => Delivery::pending(key, event.event_type),
                 Some(Ok(row)) => row,
                 Some(Err(error)) => {
@@ -137,39 +139,32 @@ impl Replayer<'_> {
         let this = &*replay;
         let writes: Vec<_> = chosen
             .into_iter()
-            .map(|(delivery, at)| self.restart(this, delivery, at, now))
+            .map(|(delivery, at)| {
+                let restart = Restart {
+                    at,
+                    by: Some(this.id),
+                    even_if_disabled: this.even_if_disabled,
+                };
+                let chooses = |current: &Delivery| this.chooses(current);
+                self.deliveries
+                    .restart(delivery, restart, chooses, self.retention, now)
+            })
             .collect();
         let written = stream::iter(writes).buffered(WRITES_AT_ONCE);
-        let written: Vec<Option<(WakeUp, Duration)>> = written.try_collect().await?;
-        wake_ups.extend(written.into_iter().flatten());
+        let written: Vec<Option<Delivery>> = written.try_collect().await?;
+        let written = written.iter().flatten();
+        wake_ups.extend(written.map(|row| (row.wake_up(), row.wait(now))));
         self.queue.send(&wake_ups).await?;
         replay.replayed += wake_ups.len() as u64;
         Ok(())
     }
+}
 
-    /// Writes the row of a delivery that is to be sent again, and answers the wake-up that does it.
-    async fn restart(
-        &self,
-        replay: &Replay,
-        mut delivery: Delivery,
-        at: Timestamp,
-        now: Timestamp,
-    ) -> Result<Option<(WakeUp, Duration)>, StateError> {
-        for _ in 0..MAX_RECORD_TRIES {
-            delivery.replay(at, Some(replay.id), replay.even_if_disabled);
-            match self
-                .deliveries
-                .record(&mut delivery, self.retention, now)
-                .await?
-            {
-                Recorded::Written => return Ok(Some((delivery.wake_up(), delivery.wait(now)))),
-                // It was attempted, or replayed, in between.
-                Recorded::Superseded(current) if replay.chooses(&current) => delivery = *current,
-                Recorded::Superseded(_) => return Ok(None),
-            }
-        }
-        Err(StateError::contended("replay a delivery"))
-    }
+/// The endpoint that a replay goes to, as long as it may.
+fn target<'a>(replay: &Replay, account: Option<&'a Account>) -> Option<&'a Endpoint> {
+    let endpoint = account?.endpoint(replay.endpoint_id)?;
+    let may_be_sent = endpoint.enabled || replay.even_if_disabled || replay.dry_run;
+    may_be_sent.then_some(endpoint)
 }
 
 impl Deliveries {
@@ -178,10 +173,8 @@ impl Deliveries {
     /// # Errors
     /// DynamoDB did not take it.
     pub async fn create_replay(&self, replay: &mut Replay) -> Result<(), StateError> {
-        let now = replay.created_at;
-        let is_written = self.save_replay(replay, now).await?;
-        debug_assert!(is_written, "the id is new");
-        Ok(())
+        // The id is new: a row in the way is this one, written by a request whose answer was lost.
+        self.save_replay(replay, replay.created_at).await.map(drop)
     }
 
     /// Keeps how far a replay got; `false` when somebody else works on it, or stopped it.

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -59,6 +59,32 @@ pub(crate) async fn get<T: DeserializeOwned>(
     let answer = get.consistent_read(true).send().await;
     let item = answer.map_err(StateError::while_doing(doing))?.item;
     item.map(from_item).transpose()
+}
+
+/// How many rows an index has in a partition.
+pub(crate) async fn count_in(
+    client: &Client,
+    table: &str,
+    index: &str,
+    partition: &str,
+) -> Result<u64, StateError> {
+    // The key of each index is called like the index.
+    let mut pages = client
+        .query()
+        .table_name(table)
+        .index_name(index)
+        .select(Select::Count)
+        .key_condition_expression("#key = :partition")
+        .expression_attribute_names("#key", index)
+        .expression_attribute_values(":partition", text(partition))
+        .into_paginator()
+        .send();
+    let mut count = 0;
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(StateError::while_doing("count rows"))?;
+        count += u64::try_from(page.count).unwrap_or_default();
+    }
+    Ok(count)
 }
 
 /// Writes a row, whatever stands in its place: the last one wins.

@@ -19,6 +19,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State};
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse as _;
+use serde_json::json;
 use tokio::net::TcpListener;
 
 pub(crate) use connection::Connection;
@@ -152,6 +153,9 @@ impl Faults {
                 forwarded.send().await;
                 self.kill(&request.function).await;
                 std::future::pending().await
+            }
+            Fault::FindNothing => {
+                axum::Json(json!({"Count": 0, "ScannedCount": 0, "Items": []})).into_response()
             }
             Fault::LoseMessage => answered_as_sent(request, 1, forwarded).await,
             Fault::LoseMessages => answered_as_sent(request, usize::MAX, forwarded).await,

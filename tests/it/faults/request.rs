@@ -66,12 +66,24 @@ impl Request {
         let body = self.json();
         let messages = body["Entries"].as_array().into_iter().flatten();
         let texts = messages.filter_map(|message| message["MessageBody"].as_str());
-        texts.filter(|text| text.contains("\"attempt\"")).count()
+        let is_wake_up = |text: &&str| text.contains("\"attempt\"") && !text.contains("\"beat\"");
+        texts.filter(is_wake_up).count()
     }
 
     /// Sends wake-ups.
     pub(crate) fn sends(&self) -> bool {
         self.has_messages() && self.wake_ups() > 0
+    }
+
+    /// Reads the accepted events of a minute, and does not only count them.
+    pub(crate) fn audits(&self, minute: &str) -> bool {
+        let body = self.json();
+        let bucket = &body["ExpressionAttributeValues"][":bucket"]["S"];
+        body["IndexName"] == "audit"
+            && body["Select"] != "COUNT"
+            && bucket
+                .as_str()
+                .is_some_and(|bucket| bucket.starts_with(minute))
     }
 
     /// Reads what a batch of wake-ups is about: events, and rows where there may be any.

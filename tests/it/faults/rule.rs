@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     KillBefore,
     /// Forwarded, and the function's processes killed before the answer.
     KillAfter,
+    /// Answered as if nothing had been found.
+    FindNothing,
     /// Its first message is answered as sent, and is not.
     LoseMessage,
     /// All its messages are answered as sent, and are not.
@@ -39,6 +41,7 @@ impl Fault {
             Self::DropAnswer => "answer dropped",
             Self::KillBefore => "killed before",
             Self::KillAfter => "killed after",
+            Self::FindNothing => "found nothing",
             Self::LoseMessage | Self::LoseMessages => "message lost",
             Self::DuplicateMessages => "messages duplicated",
         }

@@ -16,6 +16,8 @@ use crate::faults::{Connection, roll};
 
 /// Where everything fails.
 pub(crate) const BROKEN: &str = "/broken";
+/// The path of the endpoint that is disabled.
+pub(crate) const DISABLED: &str = "/disabled";
 
 /// In how many of a million requests a receiver answers 500, breaks the connection or never answers.
 const ANSWERS_500: u32 = 80_000;
@@ -35,7 +37,8 @@ pub(crate) struct Receivers {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Seen {
     body: u64,
-    requests: u32,
+    /// How many requests it got.
+    pub(crate) requests: u32,
     /// How many of the requests it answered with success.
     pub(crate) taken: usize,
     /// Whether a later request had another body than the first.

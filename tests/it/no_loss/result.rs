@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::no_loss::world::{College, Log, World};
+use crate::no_loss::receivers::DISABLED;
+use crate::no_loss::world::{ATTEMPTS, College, Log, World};
 
 /// The result of a test, as a table.
 #[derive(Debug, Default)]
@@ -57,8 +58,8 @@ impl Result {
                 self.duplicates += seen.taken.saturating_sub(1);
                 match status {
                     "delivered" if seen.taken > 0 && !seen.differed => self.delivered += 1,
-                    "exhausted" => self.exhausted += 1,
-                    "held" => self.held += 1,
+                    "exhausted" if seen.requests >= ATTEMPTS => self.exhausted += 1,
+                    "held" if *path == DISABLED => self.held += 1,
                     _ => self
                         .lost
                         .push(format!("{event} for {path}: {status}, {seen:?}")),

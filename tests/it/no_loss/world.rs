@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::faults::Faults;
 use crate::later::recover;
-use crate::no_loss::receivers::{BROKEN, Receivers};
+use crate::no_loss::receivers::{BROKEN, DISABLED, Receivers};
 use crate::stack::{Endpoint, Organization, Stack, text};
 
 /// How far ahead recovery looks at last: past the audit and each of its late looks.
@@ -23,6 +23,9 @@ const AHEAD: [SignedDuration; 4] = [
 const RUNS: usize = 20;
 /// How long the queue may take to run empty.
 const DRAINED_WITHIN: Duration = Duration::from_mins(10);
+
+/// How many attempts each endpoint's schedule has.
+pub(crate) const ATTEMPTS: u32 = 4;
 
 /// What a wake-up could still change.
 const OPEN: [&str; 2] = ["pending", "retrying"];
@@ -56,13 +59,13 @@ impl World {
         let (stack, faults) = Faults::start(&arguments).await;
         let receivers = Receivers::start(seed).await;
         let mut colleges = Vec::new();
-        for paths in [&["/a", "/b"][..], &["/c"], &[BROKEN, "/disabled"]] {
+        for paths in [&["/a", "/b"][..], &["/c"], &[BROKEN, DISABLED]] {
             let organization = stack.create_organization().await;
             let mut endpoints = Vec::new();
             for path in paths {
                 let members = json!({
-                    "enabled": *path != "/disabled",
-                    "retry_schedule": [1, 1, 1],
+                    "enabled": *path != DISABLED,
+                    "retry_schedule": vec![1; ATTEMPTS as usize - 1],
                     "timeout_seconds": 1,
                 });
                 let url = receivers.url(path);
