@@ -139,8 +139,8 @@ async fn a_scheduled_run_goes_on_where_the_last_one_stopped() {
         assert_eq!(report["recovery_failures"], 0, "{report:#}");
         lags.push(report["sweep_lag_ms"].as_i64().unwrap());
     }
-    // The first looks ten minutes back, as nobody has looked before.
-    assert!((600_000..660_000).contains(&lags[0]), "{lags:?}");
+    // The first looks back to the first organization: nobody has looked before.
+    assert!(lags[0] > 0, "{lags:?}");
     assert_eq!(lags[1], 0);
 }
 

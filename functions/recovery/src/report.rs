@@ -14,7 +14,7 @@ pub struct Report {
     pub audit_checked: u64,
     /// Lost wake-ups that were made again.
     pub audit_resent: u64,
-    /// Deliveries without a wake-up for which none was made: given up, or left for the next run.
+    /// Deliveries without a wake-up for which none was made: given up, left for the next run, or not readable.
     pub audit_unaccounted: u64,
     /// How far the audit is behind the minute it should look at.
     pub audit_lag_ms: i64,
