@@ -121,8 +121,8 @@ pub(crate) async fn create(
     let replay = read_strictly(body, |fields| read(blank, fields));
     let mut replay = replay.map_err(Problem::invalid)?;
     // What is older is not kept, and what is to come is not there: to look for it would only take time.
-    replay.since = replay.since.max(oldest);
     replay.until = replay.until.min(call.now);
+    replay.since = replay.since.max(oldest).min(replay.until);
     if !endpoint.enabled && !replay.even_if_disabled && !replay.dry_run {
         return Err(disabled());
     }
