@@ -101,22 +101,12 @@ impl Delivery {
             let message_id = message.message_id.clone().unwrap_or_default();
             match read(message) {
                 Some((Message::WakeUp(wake_up), redelivered)) => {
-                    let same = |known: &&mut Received| {
-                        let known = &known.wake_up;
-                        (known.delivery(), known.attempt) == (wake_up.delivery(), wake_up.attempt)
+                    let received = Received {
+                        message_id,
+                        wake_up,
+                        redelivered,
                     };
-                    match batch.iter_mut().find(same) {
-                        // The same wake-up twice would be attempted twice. One comes back when it fails.
-                        Some(known) => {
-                            known.redelivered |= redelivered;
-                            known.wake_up.first &= wake_up.first;
-                        }
-                        None => batch.push(Received {
-                            message_id,
-                            wake_up,
-                            redelivered,
-                        }),
-                    }
+                    add(&mut batch, received);
                 }
                 Some((Message::Beat(sent_at), _)) => {
                     if let Err(error) = self.deliveries.keep_beat(sent_at).await {
@@ -308,6 +298,19 @@ fn read(message: SqsMessage) -> Option<(Message, bool)> {
         .and_then(|count| count.parse::<u32>().ok());
     let redelivered = receives.is_some_and(|count| count > 1);
     Some((Message::read(&message.body?)?, redelivered))
+}
+
+/// Adds a wake-up to a batch, once: twice it would be attempted twice. One comes back when it fails.
+fn add(batch: &mut Vec<Received>, received: Received) {
+    let attempt = |received: &Received| (received.wake_up.delivery(), received.wake_up.attempt);
+    let same = |known: &&mut Received| attempt(known) == attempt(&received);
+    match batch.iter_mut().find(same) {
+        Some(known) => {
+            known.redelivered |= received.redelivered;
+            known.wake_up.first &= received.wake_up.first;
+        }
+        None => batch.push(received),
+    }
 }
 
 /// One line per attempt.

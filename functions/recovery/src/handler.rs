@@ -15,7 +15,7 @@ use tracing::{debug, error, info, warn};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::late::LOOKS;
-use crate::report::Report;
+use crate::report::{Report, lateness};
 
 /// Buckets that are read side by side: most are empty, and after a long pause there are many.
 pub(crate) const BUCKETS_AT_ONCE: usize = 16;
@@ -130,10 +130,11 @@ impl Run<'_> {
     ) -> Result<(), StateError> {
         let Recovery { deliveries, .. } = self.recovery;
         let kept = deliveries.watermarks().await?;
+        let starting = |at| Watermarks::starting(at, LOOKS.len());
         let mut watermarks = match (request.since, kept) {
             (None, Some(watermarks)) => watermarks,
-            (None, None) => Watermarks::starting(self.recovery.beginning(now).await?, LOOKS.len()),
-            (Some(since), _) => Watermarks::starting(since, LOOKS.len()),
+            (None, None) => starting(self.recovery.beginning(now).await?),
+            (Some(since), _) => starting(since),
         };
         if request.is_by_hand() {
             self.find(&mut watermarks, true).await;
@@ -166,7 +167,7 @@ impl Run<'_> {
         }
         let now = self.clock.now();
         let behind = now.duration_since(watermarks.audit.bucket.begins()) - OVERDUE_AFTER;
-        self.report.audit_lag_ms = i64::try_from(behind.as_millis()).unwrap_or(0).max(0);
+        self.report.audit_lag_ms = lateness(behind);
         let waits = watermarks
             .audit_waits_until
             .is_some_and(|until| now < until);

@@ -1,11 +1,16 @@
 //! What a run did: the answer of the invocation, and its metrics.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 
 /// The namespace of the metrics in CloudWatch.
 const NAMESPACE: &str = "certhooks";
+
+/// How late something is, in milliseconds; what is early is not late.
+pub(crate) fn lateness(behind: SignedDuration) -> i64 {
+    i64::try_from(behind.as_millis()).unwrap_or(0).max(0)
+}
 
 /// What a run did. Each number is a metric of its name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -61,10 +66,14 @@ impl Report {
             recovery_failures,
             ..
         } = self;
-        let done = [audit_resent, audit_unaccounted, sweep_sent, replayed];
-        done.into_iter()
-            .chain([recovery_failures])
-            .all(|&count| count == 0)
+        let done = [
+            audit_resent,
+            audit_unaccounted,
+            sweep_sent,
+            replayed,
+            recovery_failures,
+        ];
+        done.into_iter().all(|&count| count == 0)
     }
 
     /// One line in CloudWatch's embedded metric format

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use state::{Bucket, Due, StateError, Sweep, WakeUp};
 
 use crate::handler::{BUCKETS_AT_ONCE, Run};
+use crate::report::lateness;
 
 /// What becomes due within this time is sent now, with its exact delay: the next run is a minute away.
 const AHEAD: SignedDuration = SignedDuration::from_secs(60);
@@ -17,7 +18,7 @@ impl Run<'_> {
     /// Completes the pass that an earlier run began, then makes one up to now.
     pub(crate) async fn sweep(&mut self, pass: &mut Sweep) -> Result<(), StateError> {
         let behind = self.clock.now().duration_since(pass.until);
-        self.report.sweep_lag_ms = i64::try_from(behind.as_millis()).unwrap_or(0).max(0);
+        self.report.sweep_lag_ms = lateness(behind);
         if !self.pass(pass).await? {
             return Ok(());
         }

@@ -12,7 +12,7 @@ use crate::delivery_key::DeliveryKey;
 use crate::error::{Chain, StateError};
 use crate::events::{Events, month_of};
 use crate::keyspace;
-use crate::rows::{Item, Page, from_item, text};
+use crate::rows::{Item, Page, from_item, page_end, text};
 
 /// An accepted event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,9 +123,7 @@ impl Events {
                 .map_err(StateError::while_doing("list accepted events"))?;
             let items = answer.items.unwrap_or_default();
             let items: Vec<AcceptedEvent> = items.into_iter().filter_map(read_or_report).collect();
-            let last = answer
-                .last_evaluated_key
-                .and_then(|key| Some(key.get(keyspace::SK)?.as_s().ok()?.clone()));
+            let last = page_end(answer.last_evaluated_key, keyspace::SK);
             begins = next_month(begins);
             let next = last
                 .or_else(|| (begins < until).then(|| EventId::greatest_before(begins).to_string()));

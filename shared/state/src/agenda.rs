@@ -13,7 +13,7 @@ use crate::delivery_key::DeliveryKey;
 use crate::error::StateError;
 use crate::keyspace;
 use crate::queue::WakeUp;
-use crate::rows::{Item, Page, count_in, text};
+use crate::rows::{Item, Page, count_in, page_end, text};
 
 /// A delivery that is this long overdue has lost its wake-up.
 pub const OVERDUE_AFTER: SignedDuration = SignedDuration::from_mins(5);
@@ -113,9 +113,7 @@ impl Deliveries {
             .send()
             .await
             .map_err(StateError::while_doing("read what is due"))?;
-        let next = answer
-            .last_evaluated_key
-            .and_then(|key| Some(key.get("due_at")?.as_s().ok()?.clone()));
+        let next = page_end(answer.last_evaluated_key, "due_at");
         let items = answer.items.unwrap_or_default();
         let items = items.iter().filter_map(Due::read).collect();
         Ok(Page { items, next })

@@ -16,7 +16,7 @@ use crate::deliveries::Deliveries;
 use crate::error::StateError;
 use crate::events::Events;
 use crate::keyspace::{self, SK};
-use crate::rows::{Item, Page, count_in, from_item, key, put, text, to_item};
+use crate::rows::{Item, Page, count_in, from_item, key, page_end, put, text, to_item};
 
 /// Most events of one page: each may have a hundred deliveries.
 const PAGE: i32 = 100;
@@ -57,9 +57,7 @@ impl Events {
             .send()
             .await
             .map_err(StateError::while_doing("read what was accepted"))?;
-        let next = answer
-            .last_evaluated_key
-            .and_then(|key| Some(key.get(SK)?.as_s().ok()?.clone()));
+        let next = page_end(answer.last_evaluated_key, SK);
         let items = answer.items.unwrap_or_default();
         let items = items.into_iter().map(AcceptedEvent::read).collect();
         Ok(Page { items, next })

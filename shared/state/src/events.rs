@@ -18,7 +18,7 @@ use tracing::error;
 use crate::error::{Chain, StateError};
 use crate::event_row::{event_key, read_event};
 use crate::keyspace;
-use crate::rows::{Item, Page, sort_key, text};
+use crate::rows::{Item, Page, page_end, sort_key, text};
 
 /// An accepted event.
 #[derive(Clone, PartialEq, Eq)]
@@ -298,10 +298,8 @@ impl Events {
             .send()
             .await
             .map_err(StateError::while_doing("list events"))?;
-        let last = answer
-            .last_evaluated_key
-            .as_ref()
-            .and_then(|key| key.get(keyspace::SK)?.as_s().ok()?.parse().ok());
+        let last = page_end(answer.last_evaluated_key, keyspace::SK);
+        let last = last.and_then(|last| last.parse().ok());
         let items = answer.items.unwrap_or_default();
         let events = items.into_iter().filter_map(read_or_report).collect();
         Ok((events, last))

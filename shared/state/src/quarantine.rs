@@ -16,7 +16,7 @@ use crate::error::{Chain, StateError};
 use crate::events::Events;
 use crate::keyspace;
 use crate::relays::Relay;
-use crate::rows::{Item, Page, from_item, key, sort_key, text, to_item};
+use crate::rows::{Item, Page, from_item, key, page_end, sort_key, text, to_item};
 
 /// A webhook that cannot be read, to be kept. Without `Debug`: it holds people's data.
 pub struct Unreadable<'a> {
@@ -193,8 +193,7 @@ impl Events {
             .send()
             .await
             .map_err(StateError::while_doing("list quarantined webhooks"))?;
-        let next = answer.last_evaluated_key.as_ref().and_then(sort_key);
-        let next = next.map(str::to_owned);
+        let next = page_end(answer.last_evaluated_key, keyspace::SK);
         let items = answer.items.unwrap_or_default().into_iter();
         let items = items.filter_map(read_or_report);
         Ok(Page {

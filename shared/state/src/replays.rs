@@ -24,7 +24,7 @@ use crate::keyspace::{self, PK, SK};
 use crate::queue::DeliveryQueue;
 use crate::replay::{Replay, ReplayState};
 use crate::restart::Restart;
-use crate::rows::{self, Page, from_item, is_written, key, number, sort_key, text, to_item};
+use crate::rows::{self, Page, from_item, key, page_end, sort_key, text, to_item};
 
 /// Events of one page.
 const PAGE: usize = 100;
@@ -202,14 +202,8 @@ impl Deliveries {
         ));
         // UnchangedSinceRead. read (revision n) → [recovery gets further, or someone cancels: n + 1] → this
         // write: only on n, so that two do not count the same page and a cancelled replay stays so.
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(row))
-            .condition_expression("attribute_not_exists(pk) OR revision = :read")
-            .expression_attribute_values(":read", number(&read));
-        is_written(put.send().await, "keep how far a replay got")
+        let doing = "keep how far a replay got";
+        rows::put_on_revision(&self.client, &self.table, row, read, doing).await
     }
 
     /// A replay of an organization.
@@ -253,9 +247,7 @@ impl Deliveries {
             .send()
             .await
             .map_err(StateError::while_doing("list replays"))?;
-        let next = answer
-            .last_evaluated_key
-            .and_then(|key| Some(key.get(SK)?.as_s().ok()?.clone()));
+        let next = page_end(answer.last_evaluated_key, SK);
         let items = answer.items.unwrap_or_default();
         let items = items.into_iter().map(from_item).collect::<Result<_, _>>()?;
         Ok(Page { items, next })

@@ -61,6 +61,11 @@ pub(crate) async fn get<T: DeserializeOwned>(
     item.map(from_item).transpose()
 }
 
+/// The place in the order of `attribute` at which a page ended; `None` at the end of all.
+pub(crate) fn page_end(last_evaluated_key: Option<Item>, attribute: &str) -> Option<String> {
+    Some(last_evaluated_key?.get(attribute)?.as_s().ok()?.clone())
+}
+
 /// How many rows an index has in a partition.
 pub(crate) async fn count_in(
     client: &Client,
@@ -112,6 +117,24 @@ where
         _ => None,
     });
     row.ok_or_else(|| StateError::while_doing(doing)(error))
+}
+
+/// Writes a row that counts its writes in `revision` in place of the one that was read, which was at `read`;
+/// `false` when somebody else has written since.
+pub(crate) async fn put_on_revision(
+    client: &Client,
+    table: &str,
+    row: Item,
+    read: u64,
+    doing: &'static str,
+) -> Result<bool, StateError> {
+    let put = client
+        .put_item()
+        .table_name(table)
+        .set_item(Some(row))
+        .condition_expression("attribute_not_exists(pk) OR revision = :read")
+        .expression_attribute_values(":read", number(&read));
+    is_written(put.send().await, doing)
 }
 
 /// Whether a conditional write was made; that its condition did not hold is no error.

@@ -140,14 +140,8 @@ impl Deliveries {
         row.extend(key(keyspace::RECOVERY, WATERMARKS));
         // UnchangedSinceRead. run A reads (revision n), stalls ─ its lease ends ─ run B takes it (n + 1) ─
         // A saves: not over what B has reached. A watermark never goes back.
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(row))
-            .condition_expression("attribute_not_exists(pk) OR revision = :read")
-            .expression_attribute_values(":read", number(&read));
-        is_written(put.send().await, "keep how far recovery got")
+        let doing = "keep how far recovery got";
+        rows::put_on_revision(&self.client, &self.table, row, read, doing).await
     }
 
     /// Keeps how far the run got, and gives the lease back.

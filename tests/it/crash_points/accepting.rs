@@ -1,13 +1,12 @@
 //! Ingest crashes, or what it asks of others fails.
 
-use crate::crash_points::{AFTER_THE_AUDIT, World};
+use crate::crash_points::{AFTER_THE_AUDIT, CONTENT, World};
 use crate::faults::{Fault, Request, Rule};
 use crate::later::recover;
-use crate::receiver::{Receiver, Reply};
+use crate::receiver::Receiver;
 use crate::stack::{Endpoint, text, until};
 
 const INGEST: &str = "ingest";
-const CONTENT: [Reply; 1] = [Reply::Status(204)];
 /// One more than fit into one request to the queue.
 const ENDPOINTS: usize = 11;
 

@@ -1,14 +1,11 @@
 //! Delivery crashes, or what it asks of others fails.
 
-use crate::crash_points::{AFTER_THE_AUDIT, World};
+use crate::crash_points::{AFTER_THE_AUDIT, CONTENT, FAILS_ONCE, World};
 use crate::faults::{Fault, Request, Rule};
 use crate::later::recover;
-use crate::receiver::Reply;
 use crate::stack::text;
 
 const DELIVERY: &str = "delivery";
-const CONTENT: [Reply; 1] = [Reply::Status(204)];
-const FAILS_ONCE: [Reply; 2] = [Reply::Status(500), Reply::Status(204)];
 
 #[tokio::test]
 async fn a_wake_up_whose_function_dies_before_the_request_comes_back() {

@@ -17,6 +17,10 @@ use crate::receiver::{Receiver, Reply, Webhook};
 use crate::samples::issued;
 use crate::stack::{Endpoint, Organization, Stack, text, until};
 
+/// What a receiver does that takes everything.
+const CONTENT: [Reply; 1] = [Reply::Status(204)];
+/// What one does that takes the second attempt.
+const FAILS_ONCE: [Reply; 2] = [Reply::Status(500), Reply::Status(204)];
 /// Later than the audit waits for a wake-up.
 const AFTER_THE_AUDIT: SignedDuration = SignedDuration::from_mins(7);
 /// Until a wake-up whose function died is handed out again.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::crash_points::{AFTER_THE_AUDIT, World};
+use crate::crash_points::{AFTER_THE_AUDIT, FAILS_ONCE, World};
 use crate::faults::{Fault, Request, Rule};
 use crate::later::{as_of, recover};
 use crate::receiver::Reply;
@@ -13,7 +13,6 @@ use crate::samples::issued;
 use crate::stack::text;
 
 const RECOVERY: &str = "recovery";
-const FAILS_ONCE: [Reply; 2] = [Reply::Status(500), Reply::Status(204)];
 
 /// A schedule whose wait is too long for the queue: the sweep sends the wake-up.
 fn swept() -> Value {
