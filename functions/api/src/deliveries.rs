@@ -14,8 +14,8 @@ use payload::timestamp;
 use reply::Problem;
 use serde::Serialize;
 use state::{
-    Attempt, Delivery, DeliveryKey, DeliveryStatus, EventFilter, Organization, Position, Skipped,
-    StoredEvent,
+    Attempt, Deferral, Delivery, DeliveryKey, DeliveryStatus, EventFilter, Organization, Position,
+    Skipped, StoredEvent,
 };
 
 use crate::handler::{Api, Call};
@@ -43,6 +43,9 @@ pub(crate) struct View<'d> {
     skipped: Option<&'d Skipped>,
     #[serde(serialize_with = "timestamp::option::serialize")]
     next_attempt_at: Option<Timestamp>,
+    /// That its next attempt was due and may not be made yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deferred: Option<Deferral>,
     /// When it was first answered with 2xx.
     #[serde(serialize_with = "timestamp::option::serialize")]
     delivered_at: Option<Timestamp>,
@@ -64,6 +67,7 @@ impl<'d> View<'d> {
             response: delivery.response.as_deref(),
             skipped: delivery.skipped.as_ref(),
             next_attempt_at: delivery.next_attempt_at,
+            deferred: delivery.deferred,
             delivered_at: delivery.delivered_at,
             replays: delivery.replays,
             updated_at: delivery.updated_at,

@@ -1,29 +1,22 @@
 //! One batch of wake-ups: read what they are about, act on all of them at once, answer for each.
 
-use std::borrow::Cow;
 use std::time::Instant;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
-use payload::convert::Unmappable;
 use state::{
-    Accounts, Aws, Chain, Count, Credentials, Deliveries, DeliveryQueue, DeliveryStatus,
-    DisabledReason, Endpoint, Message, Recorded, StateError, WakeUp,
+    Accounts, Aws, Chain, Credentials, Deliveries, DeliveryQueue, Message, StateError, WakeUp,
 };
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, warn};
 
 use crate::attempt::Sender;
 use crate::config::Config;
-use crate::failure::Failure;
 use crate::known::Known;
-use crate::outcome::{Answer, apply};
 use crate::plan::{Attempted, Plan, plan};
+use crate::record::log;
 use crate::rendering::rendering;
-
-/// How often a row is written again on top of what somebody else wrote in between.
-const MAX_RECORD_TRIES: usize = 3;
 
 /// The function, with its connections.
 #[derive(Debug)]
@@ -31,15 +24,16 @@ pub struct Delivery {
     pub(crate) accounts: Accounts,
     credentials: Credentials,
     pub(crate) deliveries: Deliveries,
-    queue: DeliveryQueue,
+    pub(crate) queue: DeliveryQueue,
     sender: Sender,
-    retention: SignedDuration,
+    pub(crate) retention: SignedDuration,
 }
 
 /// A wake-up with the message that brought it.
 pub(crate) struct Received {
-    message_id: String,
+    pub(crate) message_id: String,
     pub(crate) wake_up: WakeUp,
+    /// Whether the queue has handed this message out before, so whoever had it may have stopped halfway.
     pub(crate) redelivered: bool,
 }
 
@@ -152,22 +146,13 @@ impl Delivery {
         let event = known.event(id, time.now());
         let account = known.account(key.organization);
         let row = known.rows.get(&key);
-        match plan(&received.wake_up, received.redelivered, row, event, account) {
+        match plan(received, row, event, account, time.now()) {
             Plan::Done(reason) => {
                 debug!(event.id = %id, endpoint.id = %endpoint_id, "nothing to do: {reason}");
                 Ok(())
             }
             Plan::WakeAgain(row) => self.wake_next(row, time.now()).await,
-            Plan::Hold(mut held) => {
-                info!(event.id = %id, endpoint.id = %endpoint_id, "held: the endpoint is disabled or gone");
-                held.settle(DeliveryStatus::Held);
-                // If somebody else wrote in between, their state is newer than what this was decided from,
-                // and open only with a wake-up of its own.
-                let recorded = self
-                    .deliveries
-                    .record(&mut held, self.retention, time.now());
-                recorded.await.map(drop)
-            }
+            Plan::Hold(held) => self.hold(held, time.now()).await,
             Plan::Attempt(delivery, attempted) => {
                 let rendered = match rendering(attempted, &self.credentials).await? {
                     Ok(rendered) => rendered,
@@ -189,104 +174,6 @@ impl Delivery {
                 }
             }
         }
-    }
-
-    /// Disables an endpoint that answered 410, before that is recorded: a crash in between comes back, and
-    /// finds the endpoint disabled. The endpoint as it is then.
-    async fn heed_gone<'e>(
-        &self,
-        endpoint: &'e Endpoint,
-        answer: &Answer,
-        now: Timestamp,
-    ) -> Result<Cow<'e, Endpoint>, StateError> {
-        let is_gone = answer.failure == Some(Failure::Gone) && endpoint.enabled;
-        if !is_gone
-            || !self
-                .accounts
-                .disable_endpoint(endpoint, DisabledReason::Gone, now)
-                .await?
-        {
-            return Ok(Cow::Borrowed(endpoint));
-        }
-        warn!(endpoint.id = %endpoint.id, "disabled: the endpoint answered 410");
-        Ok(Cow::Owned(Endpoint {
-            enabled: false,
-            ..endpoint.clone()
-        }))
-    }
-
-    /// Records that the event cannot be said in the endpoint's dialect, and counts it.
-    async fn skip(
-        &self,
-        mut delivery: state::Delivery,
-        why: &Unmappable,
-        now: Timestamp,
-    ) -> Result<(), StateError> {
-        delivery.settle(DeliveryStatus::Skipped);
-        delivery.skipped = Some(why.into());
-        let recorded = self.deliveries.record(&mut delivery, self.retention, now);
-        // Superseded: a duplicate message did the same, and counted it.
-        if recorded.await? == Recorded::Written {
-            let key = delivery.key();
-            info!(event.id = %key.event, event.r#type = %delivery.event_type, endpoint.id = %key.endpoint,
-                missing = why.missing().join(" "), "skipped: {why}");
-            let counted = self
-                .accounts
-                .count(key.organization, key.endpoint, Count::Skipped, now);
-            // The row is what counts: nobody would count again when the message came back.
-            if let Err(error) = counted.await {
-                warn!(endpoint.id = %key.endpoint, error = %Chain(&error), "a skipped delivery is not counted");
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends the message that wakes the next attempt up, unless there is none or the sweep does.
-    async fn wake_next(
-        &self,
-        delivery: &state::Delivery,
-        now: Timestamp,
-    ) -> Result<(), StateError> {
-        if !delivery.queued {
-            return Ok(());
-        }
-        let wake_up = (delivery.wake_up(), delivery.wait(now));
-        self.queue.send(&[wake_up]).await
-    }
-
-    /// Writes what the answer makes of the delivery; `None` when the record of a duplicate stands instead,
-    /// whose own message sees to the next wake-up.
-    async fn record(
-        &self,
-        read: state::Delivery,
-        answer: &Answer,
-        endpoint: &Endpoint,
-        now: Timestamp,
-    ) -> Result<Option<state::Delivery>, StateError> {
-        let (number, replays) = (read.attempts + 1, read.replays);
-        let mut base = read;
-        for _ in 0..MAX_RECORD_TRIES {
-            let mut delivery = apply(base, answer, endpoint, now, rand::random());
-            let recorded = self.deliveries.record(&mut delivery, self.retention, now);
-            match recorded.await? {
-                Recorded::Written => return Ok(Some(delivery)),
-                Recorded::Superseded(current) => {
-                    // A duplicate message made the same attempt or held the delivery, or someone started it
-                    // again, with a wake-up of its own. That stands, unless this attempt succeeded: a
-                    // receiver that has the webhook is not sent it again.
-                    let news =
-                        answer.failure.is_none() && current.status != DeliveryStatus::Delivered;
-                    let is_settled = !current.status.is_open()
-                        || current.attempts >= number
-                        || current.replays > replays;
-                    if !news && is_settled {
-                        return Ok(None);
-                    }
-                    base = *current;
-                }
-            }
-        }
-        Err(StateError::contended("record an attempt"))
     }
 }
 
@@ -311,29 +198,4 @@ fn add(batch: &mut Vec<Received>, received: Received) {
         }
         None => batch.push(received),
     }
-}
-
-/// One line per attempt.
-fn log(delivery: &state::Delivery, answer: &Answer) {
-    let state::Delivery {
-        event_id,
-        endpoint_id,
-        attempts,
-        status,
-        ..
-    } = delivery;
-    let next = match delivery.next_attempt_at {
-        Some(at) => format!(", next attempt at {}", payload::timestamp::canonical(at)),
-        None => String::new(),
-    };
-    info!(
-        event.id = %event_id,
-        event.r#type = %delivery.event_type,
-        endpoint.id = %endpoint_id,
-        delivery.attempt = attempts,
-        http.status = answer.status,
-        error = answer.failure.map(|failure| failure.name()),
-        duration_ms = u64::try_from(answer.took.as_millis()).unwrap_or(u64::MAX),
-        "{status} {event_id}{next}",
-    );
 }

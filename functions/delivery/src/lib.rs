@@ -17,6 +17,7 @@ mod handler;
 mod known;
 mod outcome;
 mod plan;
+mod record;
 mod rendering;
 
 pub use config::Config;

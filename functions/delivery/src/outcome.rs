@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use payload::retry::Failed;
-use state::{Attempt, Delivery, DeliveryStatus, Endpoint, HISTORY_LENGTH, MAX_DELAY};
+use state::{Attempt, Delivery, DeliveryStatus, Endpoint, HISTORY_LENGTH};
 
 use crate::failure::Failure;
 
@@ -24,12 +24,6 @@ pub(crate) struct Answer {
     /// The start of the answer's body.
     pub(crate) body: Option<String>,
 }
-
-/// For so long after its first attempt a delivery is woken up by messages of the queue. AWS takes a
-/// function that feeds its own queue for longer for a loop.
-const QUEUED_FOR: SignedDuration = SignedDuration::from_mins(20);
-/// The shortest wait that is left to the sweep, which has passed what is due within the next minute.
-const SHORTEST_SWEPT: Duration = Duration::from_mins(2);
 
 /// The delivery after this answer to its next attempt. `spread` is a random number in 0..=1.
 pub(crate) fn apply(
@@ -76,13 +70,7 @@ pub(crate) fn apply(
         None => delivery.settle(DeliveryStatus::Exhausted),
         Some(wait) => {
             delivery.settle(DeliveryStatus::Retrying);
-            delivery.queued = wait <= MAX_DELAY && elapsed < QUEUED_FOR;
-            let wait = if delivery.queued {
-                wait
-            } else {
-                wait.max(SHORTEST_SWEPT)
-            };
-            delivery.next_attempt_at = now.checked_add(wait).ok();
+            delivery.schedule(wait, started_at, now);
         }
     }
     delivery
@@ -90,6 +78,7 @@ pub(crate) fn apply(
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
     use payload::event_type::EventType;
     use serde_json::{Value, json};
     use state::{DeliveryKey, Restart, testing};

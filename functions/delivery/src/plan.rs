@@ -4,12 +4,14 @@ use jiff::Timestamp;
 use payload::event_type::EventType;
 use state::{Account, Delivery, Endpoint, OVERDUE_AFTER, Organization, StoredEvent, WakeUp};
 
+use crate::handler::Received;
+
 /// What to do about a wake-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Plan<'a> {
     /// Nothing is left to do, for this reason.
     Done(&'static str),
-    /// The attempt was recorded, but maybe its next wake-up was not sent.
+    /// The attempt was recorded, or deferred, but maybe its next wake-up was not sent.
     WakeAgain(&'a Delivery),
     /// Keep the delivery until someone asks for it.
     Hold(Delivery),
@@ -33,15 +35,15 @@ pub(crate) fn may_have_begun(wake_up: &WakeUp, redelivered: bool, now: Timestamp
     redelivered || !wake_up.first || age >= OVERDUE_AFTER
 }
 
-/// Decides about a wake-up. `redelivered`: the queue has handed this message out before, so whoever
-/// had it may have stopped halfway.
+/// Decides about a wake-up.
 pub(crate) fn plan<'a>(
-    wake_up: &WakeUp,
-    redelivered: bool,
+    received: &Received,
     row: Option<&'a Delivery>,
     event: Option<&'a StoredEvent>,
     account: Option<&'a Account>,
+    now: Timestamp,
 ) -> Plan<'a> {
+    let wake_up = &received.wake_up;
     let Some(event) = event else {
         return Plan::Done("its event is no longer kept");
     };
@@ -49,13 +51,21 @@ pub(crate) fn plan<'a>(
         if !row.status.is_open() {
             return Plan::Done("it was finished before");
         }
+        // What the sweep wakes up needs no message.
+        let may_be_unsent = received.redelivered && row.queued;
         if wake_up.attempt <= row.attempts {
-            // What the sweep wakes up needs no message.
-            let was_last = redelivered && wake_up.attempt == row.attempts;
-            return if was_last && row.queued {
+            return if may_be_unsent && wake_up.attempt == row.attempts {
                 Plan::WakeAgain(row)
             } else {
                 Plan::Done("this attempt was made before")
+            };
+        }
+        // Deferred once more it would have two wake-ups, and both would be deferred from then on.
+        if row.is_deferred(now) {
+            return if may_be_unsent {
+                Plan::WakeAgain(row)
+            } else {
+                Plan::Done("it was deferred before")
             };
         }
     }
@@ -83,29 +93,38 @@ fn pending(wake_up: &WakeUp, event_type: EventType) -> Delivery {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use jiff::{SignedDuration, Timestamp};
     use payload::id::{EndpointId, EventId, OrganizationId};
-    use state::{DeliveryKey, DeliveryStatus, testing};
+    use state::{Deferred, DeliveryKey, DeliveryStatus, testing};
 
     use super::*;
 
     struct World {
-        wake_up: WakeUp,
+        received: Received,
         event: StoredEvent,
         account: Account,
     }
 
+    fn now() -> Timestamp {
+        "2026-11-21T10:00:00Z".parse().unwrap()
+    }
+
     /// An event accepted for one enabled endpoint, and the wake-up for attempt number `attempt`.
     fn world(attempt: u32) -> World {
-        let now: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
-        let random = &mut rand::rng();
+        let (now, random) = (now(), &mut rand::rng());
         let key = DeliveryKey {
             organization: OrganizationId::new(now, random),
             event: EventId::new(now, random),
             endpoint: EndpointId::new(now + SignedDuration::from_secs(1), random),
         };
         World {
-            wake_up: WakeUp::new(key, attempt),
+            received: Received {
+                message_id: String::new(),
+                wake_up: WakeUp::new(key, attempt),
+                redelivered: false,
+            },
             event: testing::event(key),
             account: testing::account(key),
         }
@@ -117,27 +136,33 @@ mod tests {
             attempts,
             queued: true,
             revision: 1,
-            ..Delivery::pending(world.wake_up.delivery(), EventType::CredentialIssued)
+            ..Delivery::pending(
+                world.received.wake_up.delivery(),
+                EventType::CredentialIssued,
+            )
+        }
+    }
+
+    fn planned<'a>(world: &'a World, row: Option<&'a Delivery>) -> Plan<'a> {
+        let (event, account) = (Some(&world.event), Some(&world.account));
+        plan(&world.received, row, event, account, now())
+    }
+
+    fn name(plan: &Plan<'_>) -> &'static str {
+        match plan {
+            Plan::Done(_) => "done",
+            Plan::WakeAgain(_) => "wake again",
+            Plan::Hold(_) => "hold",
+            Plan::Attempt(..) => "attempt",
         }
     }
 
     #[track_caller]
     fn check(attempt: u32, redelivered: bool, status: DeliveryStatus, made: u32, expected: &str) {
-        let world = world(attempt);
+        let mut world = world(attempt);
+        world.received.redelivered = redelivered;
         let row = row(&world, status, made);
-        let plan = plan(
-            &world.wake_up,
-            redelivered,
-            Some(&row),
-            Some(&world.event),
-            Some(&world.account),
-        );
-        let name = match plan {
-            Plan::Done(_) => "done",
-            Plan::WakeAgain(_) => "wake again",
-            Plan::Hold(_) => "hold",
-            Plan::Attempt(..) => "attempt",
-        };
+        let name = name(&planned(&world, Some(&row)));
         assert_eq!(
             name, expected,
             "attempt {attempt} of a {status} delivery with {made} made"
@@ -146,7 +171,7 @@ mod tests {
 
     #[test]
     fn no_row_is_looked_for_when_a_delivery_begins_and_nothing_can_have_happened() {
-        let key = world(1).wake_up.delivery();
+        let key = world(1).received.wake_up.delivery();
         let at = |minutes| key.event.created_at() + SignedDuration::from_mins(minutes);
         assert!(!may_have_begun(&WakeUp::first(key), false, at(4)));
         assert!(may_have_begun(&WakeUp::first(key), true, at(4)));
@@ -157,18 +182,14 @@ mod tests {
     #[test]
     fn the_first_wake_up_leads_to_the_first_attempt() {
         let world = world(1);
-        let plan = plan(
-            &world.wake_up,
-            false,
-            None,
-            Some(&world.event),
-            Some(&world.account),
-        );
-        let Plan::Attempt(delivery, attempted) = plan else {
-            panic!("{plan:?}")
+        let Plan::Attempt(delivery, attempted) = planned(&world, None) else {
+            panic!("it is attempted")
         };
         assert_eq!((delivery.attempts, delivery.revision), (0, 0));
-        assert_eq!(attempted.endpoint.id, world.wake_up.delivery().endpoint);
+        assert_eq!(
+            attempted.endpoint.id,
+            world.received.wake_up.delivery().endpoint
+        );
     }
 
     #[test]
@@ -181,6 +202,27 @@ mod tests {
     #[test]
     fn a_message_that_comes_back_after_its_attempt_sends_the_next_wake_up() {
         check(1, true, DeliveryStatus::Retrying, 1, "wake again");
+    }
+
+    #[test]
+    fn a_deferred_delivery_is_attempted_when_it_is_due_and_not_by_an_earlier_message() {
+        let mut world = world(2);
+        let mut row = row(&world, DeliveryStatus::Retrying, 1);
+        let wait = Duration::from_secs(30);
+        let deferred_at = |seconds| now() - SignedDuration::from_secs(seconds);
+        for (seconds, redelivered, queued, expected) in [
+            (10, false, true, "done"),
+            (10, true, true, "wake again"),
+            (10, true, false, "done"),
+            (30, false, true, "attempt"),
+            (30, true, true, "attempt"),
+        ] {
+            row.deferred = None;
+            row.defer(Deferred::CircuitOpen, wait, 0.0, deferred_at(seconds));
+            (row.queued, world.received.redelivered) = (queued, redelivered);
+            let name = name(&planned(&world, Some(&row)));
+            assert_eq!(name, expected, "after {seconds} s, {redelivered}, {queued}");
+        }
     }
 
     #[test]
@@ -205,16 +247,14 @@ mod tests {
     fn deliveries_of_a_disabled_or_deleted_endpoint_are_held() {
         let mut world = world(1);
         world.account.endpoints[0].enabled = false;
-        let disabled = Some(&world.account);
-        let held = plan(&world.wake_up, false, None, Some(&world.event), disabled);
-        assert!(matches!(held, Plan::Hold(_)));
+        assert_eq!(name(&planned(&world, None)), "hold");
         let deleted = Account {
             endpoints: Vec::new(),
             ..world.account.clone()
         };
         for account in [Some(&deleted), None] {
-            let held = plan(&world.wake_up, false, None, Some(&world.event), account);
-            assert!(matches!(held, Plan::Hold(_)));
+            let held = plan(&world.received, None, Some(&world.event), account, now());
+            assert_eq!(name(&held), "hold");
         }
     }
 
@@ -224,22 +264,13 @@ mod tests {
         world.account.endpoints[0].enabled = false;
         let mut row = row(&world, DeliveryStatus::Retrying, 1);
         row.even_if_disabled = true;
-        let plan = plan(
-            &world.wake_up,
-            false,
-            Some(&row),
-            Some(&world.event),
-            Some(&world.account),
-        );
-        assert!(matches!(plan, Plan::Attempt(..)));
+        assert_eq!(name(&planned(&world, Some(&row))), "attempt");
     }
 
     #[test]
     fn an_event_that_is_no_longer_kept_is_not_delivered() {
         let world = world(1);
-        assert!(matches!(
-            plan(&world.wake_up, false, None, None, Some(&world.account)),
-            Plan::Done(_)
-        ));
+        let planned = plan(&world.received, None, None, Some(&world.account), now());
+        assert_eq!(name(&planned), "done");
     }
 }

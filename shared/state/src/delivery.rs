@@ -10,6 +10,7 @@ use payload::timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::Bucket;
+use crate::deferral::Deferral;
 use crate::delivery_key::DeliveryKey;
 use crate::delivery_status::{DeliveryStatus, Skipped};
 use crate::keyspace;
@@ -94,6 +95,9 @@ pub struct Delivery {
     /// That its wake-up was lost since the last attempt.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub recovered: Option<Recovered>,
+    /// That its next attempt was due and may not be made yet.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub deferred: Option<Deferral>,
     /// When it was first answered with 2xx. A replay does not change that.
     #[serde(
         serialize_with = "timestamp::option::serialize",
@@ -163,6 +167,7 @@ impl Delivery {
             next_attempt_at: None,
             queued: false,
             recovered: None,
+            deferred: None,
             delivered_at: None,
             replays: 0,
             replayed_by: None,
@@ -187,6 +192,7 @@ impl Delivery {
         self.next_attempt_at = None;
         self.queued = false;
         self.recovered = None;
+        self.deferred = None;
         self.even_if_disabled = false;
     }
 
@@ -238,6 +244,7 @@ impl<'a> DeliveryRow<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deferral::Deferred;
     use crate::restart::Restart;
     use crate::rows::{Item, from_item, to_item};
 
@@ -282,6 +289,11 @@ mod tests {
             queued: true,
             even_if_disabled: true,
             recovered: Some(Recovered { times: 2, at: time }),
+            deferred: Some(Deferral {
+                reason: Deferred::CircuitOpen,
+                times: 3,
+                since: time,
+            }),
             replayed_by: Some("rpl_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap()),
             ..delivery()
         };

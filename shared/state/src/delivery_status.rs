@@ -39,6 +39,14 @@ impl DeliveryStatus {
         Self::Stuck,
     ];
 
+    /// Of a delivery that waits for its next attempt after so many.
+    pub const fn waiting_after(attempts: u32) -> Self {
+        match attempts {
+            0 => Self::Pending,
+            _ => Self::Retrying,
+        }
+    }
+
     /// Its name in the API.
     pub const fn name(self) -> &'static str {
         match self {

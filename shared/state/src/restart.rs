@@ -25,15 +25,13 @@ pub struct Restart {
 impl Delivery {
     /// Starts the retry schedule anew, with an attempt that a message in the queue wakes up.
     pub fn restart(&mut self, restart: Restart) {
-        self.status = match self.attempts {
-            0 => DeliveryStatus::Pending,
-            _ => DeliveryStatus::Retrying,
-        };
+        self.status = DeliveryStatus::waiting_after(self.attempts);
         self.attempts_before = self.attempts;
         self.schedule_started_at = None;
         self.next_attempt_at = Some(restart.at);
         self.queued = true;
         self.recovered = None;
+        self.deferred = None;
         self.skipped = None;
         self.replays += 1;
         self.replayed_by = restart.by.or(self.replayed_by);

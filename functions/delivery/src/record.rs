@@ -1,0 +1,182 @@
+//! What is written about a delivery, and the wake-up that follows on it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use payload::convert::Unmappable;
+use state::{
+    Chain, Count, Deferred, DeliveryStatus, DisabledReason, Endpoint, Recorded, StateError,
+};
+use tracing::{debug, info, warn};
+
+use crate::failure::Failure;
+use crate::handler::Delivery;
+use crate::outcome::{Answer, apply};
+
+/// How often a row is written again on top of what somebody else wrote in between.
+const MAX_RECORD_TRIES: usize = 3;
+
+impl Delivery {
+    /// Disables an endpoint that answered 410, before that is recorded: a crash in between comes back, and
+    /// finds the endpoint disabled. The endpoint as it is then.
+    pub(crate) async fn heed_gone<'e>(
+        &self,
+        endpoint: &'e Endpoint,
+        answer: &Answer,
+        now: Timestamp,
+    ) -> Result<Cow<'e, Endpoint>, StateError> {
+        let is_gone = answer.failure == Some(Failure::Gone) && endpoint.enabled;
+        if !is_gone
+            || !self
+                .accounts
+                .disable_endpoint(endpoint, DisabledReason::Gone, now)
+                .await?
+        {
+            return Ok(Cow::Borrowed(endpoint));
+        }
+        warn!(endpoint.id = %endpoint.id, "disabled: the endpoint answered 410");
+        Ok(Cow::Owned(Endpoint {
+            enabled: false,
+            ..endpoint.clone()
+        }))
+    }
+
+    /// Keeps the delivery until someone asks for it.
+    pub(crate) async fn hold(
+        &self,
+        mut delivery: state::Delivery,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let key = delivery.key();
+        info!(event.id = %key.event, endpoint.id = %key.endpoint, "held: the endpoint is disabled or gone");
+        delivery.settle(DeliveryStatus::Held);
+        // If somebody else wrote in between, their state is newer than what this was decided from, and
+        // open only with a wake-up of its own.
+        let recorded = self.deliveries.record(&mut delivery, self.retention, now);
+        recorded.await.map(drop)
+    }
+
+    /// Puts an attempt off that is due and may not be made yet. Called for a wake-up of this very attempt:
+    /// its successor is in the queue, or on the agenda of the sweep, when this returns `Ok`.
+    #[expect(dead_code, reason = "no limit asks for it")]
+    pub(crate) async fn defer(
+        &self,
+        mut delivery: state::Delivery,
+        reason: Deferred,
+        wait: Duration,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        delivery.defer(reason, wait, rand::random(), now);
+        let recorded = self.deliveries.record(&mut delivery, self.retention, now);
+        match recorded.await? {
+            Recorded::Written => {
+                let key = delivery.key();
+                debug!(event.id = %key.event, endpoint.id = %key.endpoint,
+                    wait_s = delivery.wait(now).as_secs(), "deferred: {reason:?}");
+                self.wake_next(&delivery, now).await
+            }
+            // As in `hold`.
+            Recorded::Superseded(_) => Ok(()),
+        }
+    }
+
+    /// Records that the event cannot be said in the endpoint's dialect, and counts it.
+    pub(crate) async fn skip(
+        &self,
+        mut delivery: state::Delivery,
+        why: &Unmappable,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        delivery.settle(DeliveryStatus::Skipped);
+        delivery.skipped = Some(why.into());
+        let recorded = self.deliveries.record(&mut delivery, self.retention, now);
+        // Superseded: a duplicate message did the same, and counted it.
+        if recorded.await? == Recorded::Written {
+            let key = delivery.key();
+            info!(event.id = %key.event, event.r#type = %delivery.event_type, endpoint.id = %key.endpoint,
+                missing = why.missing().join(" "), "skipped: {why}");
+            let counted = self
+                .accounts
+                .count(key.organization, key.endpoint, Count::Skipped, now);
+            // The row is what counts: nobody would count again when the message came back.
+            if let Err(error) = counted.await {
+                warn!(endpoint.id = %key.endpoint, error = %Chain(&error), "a skipped delivery is not counted");
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the message that wakes the next attempt up, unless there is none or the sweep does.
+    pub(crate) async fn wake_next(
+        &self,
+        delivery: &state::Delivery,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        if !delivery.queued {
+            return Ok(());
+        }
+        let wake_up = (delivery.wake_up(), delivery.wait(now));
+        self.queue.send(&[wake_up]).await
+    }
+
+    /// Writes what the answer makes of the delivery; `None` when the record of a duplicate stands instead,
+    /// whose own message sees to the next wake-up.
+    pub(crate) async fn record(
+        &self,
+        read: state::Delivery,
+        answer: &Answer,
+        endpoint: &Endpoint,
+        now: Timestamp,
+    ) -> Result<Option<state::Delivery>, StateError> {
+        let (number, replays) = (read.attempts + 1, read.replays);
+        let mut base = read;
+        for _ in 0..MAX_RECORD_TRIES {
+            let mut delivery = apply(base, answer, endpoint, now, rand::random());
+            let recorded = self.deliveries.record(&mut delivery, self.retention, now);
+            match recorded.await? {
+                Recorded::Written => return Ok(Some(delivery)),
+                Recorded::Superseded(current) => {
+                    // A duplicate message made the same attempt or held the delivery, or someone started it
+                    // again, with a wake-up of its own. That stands, unless this attempt succeeded: a
+                    // receiver that has the webhook is not sent it again.
+                    let news =
+                        answer.failure.is_none() && current.status != DeliveryStatus::Delivered;
+                    let is_settled = !current.status.is_open()
+                        || current.attempts >= number
+                        || current.replays > replays;
+                    if !news && is_settled {
+                        return Ok(None);
+                    }
+                    base = *current;
+                }
+            }
+        }
+        Err(StateError::contended("record an attempt"))
+    }
+}
+
+/// One line per attempt.
+pub(crate) fn log(delivery: &state::Delivery, answer: &Answer) {
+    let state::Delivery {
+        event_id,
+        endpoint_id,
+        attempts,
+        status,
+        ..
+    } = delivery;
+    let next = match delivery.next_attempt_at {
+        Some(at) => format!(", next attempt at {}", payload::timestamp::canonical(at)),
+        None => String::new(),
+    };
+    info!(
+        event.id = %event_id,
+        event.r#type = %delivery.event_type,
+        endpoint.id = %endpoint_id,
+        delivery.attempt = attempts,
+        http.status = answer.status,
+        error = answer.failure.map(|failure| failure.name()),
+        duration_ms = u64::try_from(answer.took.as_millis()).unwrap_or(u64::MAX),
+        "{status} {event_id}{next}",
+    );
+}
