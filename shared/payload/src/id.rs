@@ -159,6 +159,12 @@ id!(
     "rpl_"
 );
 
+id!(
+    /// A key pair by which an organization's webhooks are signed: `sgk_…`. It is the `kid` of its public key.
+    SigningKeyId,
+    "sgk_"
+);
+
 impl EventId {
     /// The UTC month in which the event was accepted, `yyyymm`: part of its place in the tables.
     pub fn month(self) -> String {

@@ -17,6 +17,7 @@ pub mod fault;
 pub mod fields;
 pub mod id;
 pub mod idempotency;
+pub mod key_pair;
 pub mod known;
 pub mod receiver_auth;
 pub mod retry;

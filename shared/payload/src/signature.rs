@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
 
 use crate::dialect::Dialect;
+use crate::key_pair::{KeyPair, PublicKey};
 use crate::secret::Secret;
 
 /// The header with the id of the event, equal in every attempt.
@@ -134,12 +135,35 @@ impl Scheme {
 
     /// The value of the signature header for one attempt, made at `timestamp`.
     pub fn sign(&self, secret: &Secret, id: &str, timestamp: Timestamp, body: &[u8]) -> String {
+        self.sign_with_each(secret, &[], id, timestamp, body)
+    }
+
+    /// The same with the secrets before it too, newest first, while those are still valid.
+    ///
+    /// A form that has room for one signature has that of the oldest secret: the receiver has until that
+    /// one ends to accept both, and nothing it is sent meanwhile fails.
+    pub fn sign_with_each(
+        &self,
+        secret: &Secret,
+        older: &[Secret],
+        id: &str,
+        timestamp: Timestamp,
+        body: &[u8],
+    ) -> String {
         let seconds = timestamp.as_second().to_string();
-        let mac = self.mac(secret, id, &seconds, body).finalize().into_bytes();
+        let mac = |secret| self.mac(secret, id, &seconds, body).finalize().into_bytes();
+        let hex = |secret| base16ct::lower::encode_string(&mac(secret));
+        let all = || std::iter::once(secret).chain(older);
         match self.form {
-            Form::Versioned => format!("v1,{}", BASE64.encode(mac)),
-            Form::Timestamped => format!("t={seconds},v1={}", base16ct::lower::encode_string(&mac)),
-            Form::Bare => base16ct::lower::encode_string(&mac),
+            Form::Versioned => {
+                let signatures = all().map(|secret| format!("v1,{}", BASE64.encode(mac(secret))));
+                signatures.collect::<Vec<_>>().join(" ")
+            }
+            Form::Timestamped => {
+                let signatures = all().map(|secret| format!(",v1={}", hex(secret)));
+                format!("t={seconds}{}", signatures.collect::<String>())
+            }
+            Form::Bare => hex(older.last().unwrap_or(secret)),
         }
     }
 
@@ -205,6 +229,44 @@ impl Scheme {
         }
         mac
     }
+}
+
+/// The `v1a` signature of Standard Webhooks: of the same content as `v1`, with a key pair. It stands in the
+/// same header, behind a space.
+pub fn sign_asymmetric(pair: &KeyPair, id: &str, timestamp: Timestamp, body: &[u8]) -> String {
+    let content = content(id, &timestamp.as_second().to_string(), body);
+    format!("v1a,{}", BASE64.encode(pair.sign(&content)))
+}
+
+/// Accepts a request that holds a `v1a` signature made with the private key of this public one, at most
+/// `tolerance` away from `now`.
+///
+/// # Errors
+/// The first reason not to.
+pub fn verify_asymmetric(
+    key: &PublicKey,
+    signed: Signed<'_>,
+    now: Timestamp,
+    tolerance: SignedDuration,
+) -> Result<(), SignatureError> {
+    check_age(signed.timestamp, now, tolerance)?;
+    let content = content(signed.id, signed.timestamp, signed.body);
+    let matches = signed
+        .signature
+        .split(' ')
+        .filter_map(|signature| signature.strip_prefix("v1a,"))
+        .filter_map(|signature| BASE64.decode(signature).ok())
+        .any(|signature| key.accepts(&content, &signature));
+    if matches {
+        Ok(())
+    } else {
+        Err(SignatureError::NoMatch)
+    }
+}
+
+/// What Standard Webhooks signs.
+fn content(id: &str, seconds: &str, body: &[u8]) -> Vec<u8> {
+    [id.as_bytes(), b".", seconds.as_bytes(), b".", body].concat()
 }
 
 fn check_age(
@@ -283,6 +345,43 @@ mod tests {
             STANDARD.verify(&secret, signed, at(now), TOLERANCE),
             expected
         );
+    }
+
+    #[test]
+    fn while_a_secret_is_changed_each_scheme_is_accepted_by_whoever_has_the_old_one() {
+        let (old, new) = (test_secret(), Secret::parse(PUBLISHED_SECRET).unwrap());
+        let older = std::slice::from_ref(&old);
+        for scheme in [STANDARD, THATSME, VEC, CERTDIRECTORY] {
+            let signature = scheme.sign_with_each(&new, older, "msg_1", at(AT), BODY);
+            let signed = Signed {
+                id: "msg_1",
+                timestamp: &AT.to_string(),
+                signature: &signature,
+                body: BODY,
+            };
+            let accepts = |secret| scheme.verify(secret, signed, at(AT), TOLERANCE).is_ok();
+            let has_room = scheme.form != Form::Bare;
+            assert_eq!((accepts(&old), accepts(&new)), (true, has_room));
+        }
+    }
+
+    #[test]
+    fn a_key_pair_signs_what_a_secret_signs() {
+        let pair = KeyPair::generate(&mut rand::rng());
+        let signature = sign_asymmetric(&pair, "msg_1", at(AT), BODY);
+        let both = format!("v1,AAAA {signature}");
+        let verify = |body, now| {
+            let signed = Signed {
+                id: "msg_1",
+                timestamp: &AT.to_string(),
+                signature: &both,
+                body,
+            };
+            verify_asymmetric(&pair.public(), signed, at(now), TOLERANCE)
+        };
+        assert_eq!(verify(BODY, AT), Ok(()));
+        assert_eq!(verify(b"{}", AT), Err(SignatureError::NoMatch));
+        assert_eq!(verify(BODY, AT + 301), Err(SignatureError::TooOld));
     }
 
     #[test]

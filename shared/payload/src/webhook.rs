@@ -14,8 +14,9 @@ use crate::convert::{Rendered, Surrogate};
 use crate::dialect::Dialect;
 use crate::event_type::EventType;
 use crate::id::{EndpointId, EventId, OrganizationId};
+use crate::key_pair::KeyPair;
 use crate::secret::Secret;
-use crate::signature::{ID_HEADER, STANDARD, Scheme, TIMESTAMP_HEADER};
+use crate::signature::{ID_HEADER, STANDARD, Scheme, TIMESTAMP_HEADER, sign_asymmetric};
 use crate::timestamp::{self, Seconds};
 use uuid::Uuid;
 
@@ -46,13 +47,35 @@ pub struct Webhook<'a> {
     /// Where it is sent.
     pub endpoint: EndpointId,
     /// With what it is signed.
-    pub secret: &'a Secret,
+    pub signers: Signers<'a>,
     /// The body, and in which words it is.
     pub rendered: &'a Rendered,
     /// Whether the endpoint wants the headers of `CloudEvents`.
     pub cloudevents: bool,
     /// When the attempt is made.
     pub at: Timestamp,
+}
+
+/// With what a webhook is signed: at least with one secret.
+#[derive(Clone, Copy)]
+pub struct Signers<'a> {
+    /// The endpoint's secret.
+    pub secret: &'a Secret,
+    /// The secrets it had before, as long as they are valid, newest first.
+    pub older_secrets: &'a [Secret],
+    /// The key pairs of its organization, newest first, if the endpoint wants such signatures too.
+    pub key_pairs: &'a [KeyPair],
+}
+
+impl<'a> Signers<'a> {
+    /// One secret and nothing else.
+    pub fn one(secret: &'a Secret) -> Self {
+        Self {
+            secret,
+            older_secrets: &[],
+            key_pairs: &[],
+        }
+    }
 }
 
 /// What a dialect puts into a header of its own.
@@ -106,7 +129,7 @@ impl Webhook<'_> {
         let id = self.event.to_string();
         let mut headers = vec![
             ("content-type", "application/json".to_owned()),
-            (STANDARD.header, self.sign(&STANDARD)),
+            (STANDARD.header, self.standard_signatures()),
             (TIMESTAMP_HEADER, self.at.as_second().to_string()),
             (ID_HEADER, id),
         ];
@@ -125,9 +148,20 @@ impl Webhook<'_> {
         headers
     }
 
+    fn standard_signatures(&self) -> String {
+        let mut signatures = self.sign(&STANDARD);
+        let id = self.event.to_string();
+        for pair in self.signers.key_pairs {
+            signatures.push(' ');
+            signatures += &sign_asymmetric(pair, &id, self.at, &self.rendered.body);
+        }
+        signatures
+    }
+
     fn sign(&self, scheme: &Scheme) -> String {
-        scheme.sign(
-            self.secret,
+        scheme.sign_with_each(
+            self.signers.secret,
+            self.signers.older_secrets,
             &self.event.to_string(),
             self.at,
             &self.rendered.body,
@@ -242,7 +276,7 @@ mod tests {
             timestamp: "2026-03-18T10:30:00Z".parse().unwrap(),
             credential_id: Some("inv 1"),
             endpoint: "ep_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-            secret: &secret,
+            signers: Signers::one(&secret),
             rendered,
             cloudevents,
             at: Timestamp::from_second(1_711_234_567).unwrap(),
