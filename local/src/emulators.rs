@@ -1,4 +1,4 @@
-//! DynamoDB and SQS on loopback, each behind its real wire protocol.
+//! DynamoDB, SQS and Secrets Manager on loopback, each behind its real wire protocol.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -25,7 +25,10 @@ use rustack_sqs_http::{
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::template::{ACCOUNT, Queue, REGION, Table};
+use crate::{
+    secrets::{self, Secrets},
+    template::{ACCOUNT, Queue, REGION, Table},
+};
 
 /// How often expired rows are deleted. On AWS it takes up to days.
 const TTL_SWEEP: Duration = Duration::from_secs(60);
@@ -36,12 +39,14 @@ pub(crate) struct Emulators {
     pub(crate) dynamodb_url: String,
     /// Where SQS answers.
     pub(crate) sqs_url: String,
+    /// Where Secrets Manager answers.
+    pub(crate) secrets_url: String,
     database: Database,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Emulators {
-    /// Starts both. With `data`, the tables are kept in that directory; queues are always in memory,
+    /// Starts the first two. With `data`, the tables are kept in that directory; queues are always in memory,
     /// which the product tolerates, because a message is only a wake-up.
     pub(crate) async fn start(data: Option<&Path>) -> Result<Self> {
         let database = match data {
@@ -69,6 +74,7 @@ impl Emulators {
         Ok(Self {
             dynamodb_url: format!("http://{dynamodb_address}"),
             sqs_url: format!("http://{sqs_address}"),
+            secrets_url: String::new(),
             database,
             tasks: vec![
                 tokio::spawn(dynoxide::server::serve_on(dynamodb, served)),
@@ -137,6 +143,26 @@ impl Emulators {
                 .with_context(|| format!("queue {} cannot be created", queue.queue_name))?;
         }
         Ok(())
+    }
+
+    /// Serves these secrets.
+    pub(crate) async fn serve_secrets(&mut self, secrets: Secrets) -> Result<()> {
+        let (listener, address) = listen(0).await?;
+        self.secrets_url = format!("http://{address}");
+        let served = serve(listener, secrets::router(secrets));
+        self.tasks.push(tokio::spawn(served));
+        Ok(())
+    }
+
+    /// A client for the Secrets Manager emulator.
+    pub(crate) fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        let config = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
+            .region(aws_sdk_secretsmanager::config::Region::from_static(REGION))
+            .credentials_provider(credentials())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .endpoint_url(&self.secrets_url);
+        aws_sdk_secretsmanager::Client::from_conf(config.build())
     }
 
     /// The address of a queue.

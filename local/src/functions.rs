@@ -12,7 +12,7 @@ use lambda_http::{Adapter, Body, Request, Response, Service, request::LambdaRequ
 use lambda_runtime::{Context, LambdaEvent};
 use recovery::Recovery;
 use serde::{Serialize, de::DeserializeOwned};
-use state::Aws;
+use state::{Aws, Keyring};
 
 use crate::{
     emulators::Emulators,
@@ -23,7 +23,7 @@ use crate::{
 ///
 /// # Errors
 /// The configuration is refused, or this program does not contain the function.
-pub(crate) fn handler(
+pub(crate) async fn handler(
     binary: &str,
     environment: &BTreeMap<String, String>,
     emulators: &Emulators,
@@ -35,21 +35,27 @@ pub(crate) fn handler(
     };
     Ok(match binary {
         "ingest" => {
-            let ingest = Arc::new(Ingest::new(ingest::Config::read(lookup)?, aws));
+            let config = ingest::Config::read(lookup)?;
+            let keyring = keyring(&config.root_key_secret, emulators).await?;
+            let ingest = Arc::new(Ingest::new(config, aws, keyring));
             http(move |request| {
                 let ingest = Arc::clone(&ingest);
                 async move { ingest.handle(request).await }
             })
         }
         "api" => {
-            let api = Arc::new(Api::new(api::Config::read(lookup)?, aws));
+            let config = api::Config::read(lookup)?;
+            let keyring = keyring(&config.root_key_secret, emulators).await?;
+            let api = Arc::new(Api::new(config, aws, keyring));
             http(move |request| {
                 let api = Arc::clone(&api);
                 async move { api.handle(request).await }
             })
         }
         "delivery" => {
-            let delivery = Delivery::new(delivery::Config::read(lookup)?, aws);
+            let config = delivery::Config::read(lookup)?;
+            let keyring = keyring(&config.root_key_secret, emulators).await?;
+            let delivery = Delivery::new(config, aws, keyring);
             let delivery = Arc::new(delivery.map_err(|error| anyhow!(error))?);
             json(move |event| {
                 let delivery = Arc::clone(&delivery);
@@ -65,6 +71,11 @@ pub(crate) fn handler(
         }
         other => bail!("this program does not contain the function {other}: run with --processes"),
     })
+}
+
+/// The root key, as the function's `main` reads it.
+async fn keyring(secret_id: &str, emulators: &Emulators) -> Result<Keyring> {
+    Ok(Keyring::read(emulators.secrets(), secret_id.to_owned()).await?)
 }
 
 /// The handler of a function behind API Gateway: it gets and gives the same bytes as on Lambda.

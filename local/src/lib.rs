@@ -27,6 +27,7 @@ mod redrive;
 mod routes;
 mod runtime_api;
 mod schedules;
+mod secrets;
 mod seed;
 mod serve;
 mod stack;

@@ -16,7 +16,7 @@ use crate::{
     inbox::{self, Inbox},
     invoke::{Functions, Invocable, Runner},
     queues::Queues,
-    runtime_api, schedules,
+    runtime_api, schedules, secrets,
     template::{Function, Template},
 };
 
@@ -63,9 +63,11 @@ impl Stack {
     /// Starts everything. The returned stack answers. Processes it starts are among `processes`.
     pub(crate) async fn start(options: &Options, processes: &Processes) -> Result<Self> {
         let (listener, address) = emulators::listen(options.port).await?;
-        let emulators = Emulators::start(options.data.as_deref()).await?;
+        let mut emulators = Emulators::start(options.data.as_deref()).await?;
         let template = Template::load(&options.template, &options.parameters, &emulators.sqs_url)?;
         emulators.create_tables(&template.tables)?;
+        let secrets = secrets::provide(&template.secrets, options.data.as_deref())?;
+        emulators.serve_secrets(secrets).await?;
         emulators.create_queues(&template.queues).await?;
         let queues = Queues::new(&emulators, &template.queues);
 
@@ -75,7 +77,7 @@ impl Stack {
             with_local_settings(function, &emulators, options.intercept.as_deref())
         });
         let functions = match options.mode {
-            Mode::InProcess => in_process(described, &emulators)?,
+            Mode::InProcess => in_process(described, &emulators).await?,
             Mode::Processes(count) => {
                 let (listener, address) = emulators::listen(0).await?;
                 tasks.spawn(emulators::serve(
@@ -119,6 +121,10 @@ fn with_local_settings(
             address(&emulators.dynamodb_url),
         ),
         ("AWS_ENDPOINT_URL_SQS", address(&emulators.sqs_url)),
+        (
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+            emulators.secrets_url.clone(),
+        ),
     ];
     function
         .environment
@@ -135,19 +141,21 @@ fn reached_by(binary: &str, emulator: &str, intercept: Option<&str>) -> String {
     format!("{}/{binary}/{host}", interceptor.trim_end_matches('/'))
 }
 
-fn in_process(
+async fn in_process(
     described: impl Iterator<Item = Function>,
     emulators: &Emulators,
 ) -> Result<Functions> {
-    let invocables = described.map(|function| {
+    let mut invocables = Vec::new();
+    for function in described {
         let handler = functions::handler(&function.binary, &function.environment, emulators)
+            .await
             .with_context(|| format!("{} cannot start", function.logical_id))?;
-        Ok(Invocable {
+        invocables.push(Invocable {
             function,
             runner: Runner::InProcess(handler),
-        })
-    });
-    invocables.collect::<Result<_>>().map(Functions::new)
+        });
+    }
+    Ok(Functions::new(invocables))
 }
 
 async fn in_processes(

@@ -51,6 +51,8 @@ mod refusals;
 mod relay;
 mod replays;
 mod retries;
+mod secrets;
+mod signing_keys;
 mod surrogates;
 mod template;
 mod time_zones;

@@ -16,7 +16,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::stack::DEADLINE;
+use crate::samples::issued;
+use crate::stack::{DEADLINE, Organization, until};
 
 /// What a receiver does with one request.
 #[derive(Debug, Clone)]
@@ -126,7 +127,24 @@ impl Receiver {
         self.requests_within(count, DEADLINE).await
     }
 
-    /// The same with another deadline.
+    /// Posts one event after the other until a webhook comes that is as it is awaited, and answers it: what the
+    /// functions remember of an endpoint may be a few seconds old.
+    pub(crate) async fn until(
+        &self,
+        sender: &Organization,
+        is_awaited: impl Fn(&Webhook) -> bool,
+    ) -> Webhook {
+        until("a webhook as it is awaited", async || {
+            let before = self.count();
+            sender.post_event(&issued(&format!("until {before}"))).await;
+            let all = self.requests(before + 1).await;
+            let found = all[before..].iter().find(|webhook| is_awaited(webhook));
+            found.cloned().ok_or(before)
+        })
+        .await
+    }
+
+    /// [`Self::requests`] with another deadline.
     pub(crate) async fn requests_within(&self, count: usize, deadline: Duration) -> Vec<Webhook> {
         let mut received = self.received.clone();
         let enough = received.wait_for(|received| received.len() >= count);

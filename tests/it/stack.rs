@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -56,8 +56,18 @@ impl Stack {
 
     /// Starts with further arguments of the command line.
     pub(crate) async fn start_with(arguments: &[&str]) -> Self {
+        Self::launch(&[&["--memory"], arguments].concat()).await
+    }
+
+    /// Starts on the state in this folder.
+    pub(crate) async fn start_on(data: &Path) -> Self {
+        let data = data.to_str().expect("the folder has a plain name");
+        Self::launch(&["--data", data]).await
+    }
+
+    async fn launch(arguments: &[&str]) -> Self {
         let mut child = Command::new(LOCAL.as_path())
-            .args(["--json", "--memory", "--port", "0"])
+            .args(["--json", "--port", "0"])
             .args(arguments)
             .current_dir(workspace::root())
             .process_group(0)

@@ -11,7 +11,7 @@ use payload::fault::Faults;
 use payload::id::{EndpointId, EventId};
 use payload::secret::Secret;
 use payload::unmappable::OnUnmappable;
-use payload::webhook::Webhook;
+use payload::webhook::{Signers, Webhook};
 use reply::{Problem, check_size, named_dialect, named_event};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -142,9 +142,8 @@ fn target(call: &Call<'_>, account: &Account) -> Result<Endpoint, Problem> {
     match (query.first("endpoint"), to) {
         (Some(id), None) => endpoints::find(account, id).cloned(),
         (None, Some(dialect)) => {
-            let secret = Secret::parse(SAMPLE_SECRET).expect("the sample is a secret");
             let id = EndpointId::new(call.now, &mut rand::rng());
-            let blank = Endpoint::blank(id, account.organization.id, secret, call.now);
+            let blank = Endpoint::blank(id, account.organization.id, call.now);
             Ok(Endpoint { dialect, ..blank })
         }
         (Some(_), Some(_)) => Err(fault(
@@ -174,7 +173,7 @@ fn sent_as(
         timestamp: event.timestamp,
         credential_id: credential.and_then(|it| it.id.as_deref()),
         endpoint: endpoint.id,
-        secret: &secret,
+        signers: Signers::one(&secret),
         rendered: &rendered,
         cloudevents: endpoint.cloudevents,
         at: call.now,

@@ -9,13 +9,13 @@ use payload::target::TargetPolicy;
 use reply::{Problem, authorization, header};
 use state::{
     Access, AccessError, Account, Accounts, Aws, Caller, Credentials, Deliveries, DeliveryQueue,
-    Directory, Events, Organization,
+    Directory, Events, Keyring, Organization,
 };
 
 use crate::config::Config;
 use crate::{
     convert, deliveries, directory, endpoints, event_types, events, keys, organizations,
-    quarantine, relays, replays, resend,
+    quarantine, relays, replays, reseal, resend, signing_keys,
 };
 
 const BASE: &str = "/api/v1/";
@@ -24,6 +24,7 @@ const BASE: &str = "/api/v1/";
 #[derive(Debug)]
 pub struct Api {
     access: Access,
+    pub(crate) keyring: Keyring,
     pub(crate) accounts: Accounts,
     pub(crate) credentials: Credentials,
     pub(crate) events: Events,
@@ -41,17 +42,19 @@ pub(crate) struct Call<'r> {
 }
 
 impl Api {
-    /// Connects to the tables and the queue.
-    pub fn new(config: Config, aws: Aws) -> Self {
+    /// Connects to the tables and the queue; opens and seals secrets with `keyring`.
+    pub fn new(config: Config, aws: Aws, keyring: Keyring) -> Self {
         let Config {
             resources,
             platform_key_hash,
             retention,
             target_policy,
+            ..
         } = config;
         let dynamodb = aws.dynamodb;
         Self {
             access: Access::new(platform_key_hash),
+            keyring,
             accounts: Accounts::new(dynamodb.clone(), resources.accounts_table),
             credentials: Credentials::new(dynamodb.clone(), resources.credentials_table),
             events: Events::new(dynamodb.clone(), resources.events_table.clone()),
@@ -97,7 +100,12 @@ impl Api {
         match (path.as_slice(), request.method().as_str()) {
             (["event-types"], "GET") => return Ok(event_types::list()),
             (["event-types", name], "GET") => return event_types::get(name),
-            (["event-types"] | ["event-types", _], _) => return Err(method_not_allowed()),
+            (["organizations", id, "jwks.json"], "GET") => {
+                return signing_keys::published(self, id, now).await;
+            }
+            (["event-types"] | ["event-types", _] | ["organizations", _, "jwks.json"], _) => {
+                return Err(method_not_allowed());
+            }
             _ => {}
         }
         let caller = self
@@ -118,11 +126,21 @@ impl Api {
             (["organizations", id, "keys", key], "DELETE") => {
                 keys::revoke(self, &call, id, key).await
             }
+            (["organizations", id, "signing-keys"], "GET") => {
+                signing_keys::list(self, &call, id).await
+            }
+            (["organizations", id, "signing-keys", "rotate"], "POST") => {
+                signing_keys::rotate(self, &call, id).await
+            }
+            (["organizations", id, "reseal"], "POST") => reseal::all(self, &call, id).await,
             (["endpoints"], "POST") => endpoints::create(self, &call).await,
             (["endpoints"], "GET") => endpoints::list(self, &call).await,
             (["endpoints", id], "GET") => endpoints::get(self, &call, id).await,
             (["endpoints", id], "PATCH") => endpoints::update(self, &call, id).await,
             (["endpoints", id], "DELETE") => endpoints::delete(self, &call, id).await,
+            (["endpoints", id, "rotate-secret"], "POST") => {
+                endpoints::rotate_secret(self, &call, id).await
+            }
             (["endpoints", id, "deliveries"], "GET") => {
                 deliveries::of_endpoint(self, &call, id).await
             }
@@ -174,10 +192,15 @@ impl Api {
                     "organizations" | "endpoints" | "events" | "relays" | "quarantine",
                     _,
                 ]
-                | ["endpoints", _, "stats" | "replay" | "replays"]
+                | [
+                    "endpoints",
+                    _,
+                    "rotate-secret" | "stats" | "replay" | "replays",
+                ]
                 | ["endpoints", _, "replays", _]
                 | ["events" | "quarantine", _, "replay"]
-                | ["organizations", _, "keys"]
+                | ["organizations", _, "keys" | "signing-keys" | "reseal"]
+                | ["organizations", _, "signing-keys", "rotate"]
                 | ["organizations", _, "keys", _]
                 | ["endpoints" | "events", _, "deliveries"]
                 | ["events", _, "deliveries", _]

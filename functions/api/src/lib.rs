@@ -23,7 +23,9 @@ mod page;
 mod quarantine;
 mod relays;
 mod replays;
+mod reseal;
 mod resend;
+mod signing_keys;
 
 pub use config::Config;
 pub use handler::Api;

@@ -5,7 +5,7 @@ use lambda_http::{Body, Response};
 use payload::fields::{Fields, MAX_NAME, read_strictly};
 use payload::id::OrganizationId;
 use reply::Problem;
-use state::Organization;
+use state::{Account, Organization};
 
 use crate::handler::{Api, Call};
 use crate::page;
@@ -70,4 +70,11 @@ pub(crate) async fn find(api: &Api, call: &Call<'_>, id: &str) -> Result<Organiz
     Ok(account
         .ok_or_else(|| Problem::not_found("organization"))?
         .organization)
+}
+
+/// The account named in the path: any for the platform, its own for an organization.
+pub(crate) async fn own_account(api: &Api, call: &Call<'_>, id: &str) -> Result<Account, Problem> {
+    let organization = call.caller.organization(Some(id))?;
+    let account = api.accounts.read_account(organization).await?;
+    account.ok_or_else(|| Problem::not_found("organization"))
 }

@@ -61,16 +61,19 @@ pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>,
         return Err(Problem::new(409, "too_many_relays", message));
     }
     let token = RelayToken::generate(&mut rand::rng());
-    let relay = Relay {
+    let mut relay = Relay {
         id: RelayId::new(call.now, &mut rand::rng()),
         organization_id: organization,
         name: wanted.name,
         dialect: wanted.dialect,
-        secret: wanted.secret,
+        sealed: None,
         hint: token.hint(),
         sha256: token.sha256(),
         created_at: call.now,
     };
+    if let Some(secret) = &wanted.secret {
+        relay.seal(&api.keyring, secret);
+    }
     api.accounts.create_relay(&relay).await?;
     let view = View {
         url_path: Some(format!("/api/v1/relay/{}", token.expose())),

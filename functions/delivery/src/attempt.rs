@@ -20,6 +20,7 @@ use state::{Endpoint, StoredEvent};
 
 use crate::failure::Failure;
 use crate::outcome::Answer;
+use crate::signing::Signing;
 
 const USER_AGENT: &str = "certhooks/1";
 /// Most that is read of an answer: who sends more is cut off, not waited for.
@@ -62,6 +63,7 @@ impl Sender {
         endpoint: &Endpoint,
         event: &StoredEvent,
         rendered: Rendered,
+        signing: &Signing,
         now: Timestamp,
     ) -> Answer {
         let started = Instant::now();
@@ -74,7 +76,7 @@ impl Sender {
             retry_after: None,
             body: None,
         };
-        let sent = self.send(endpoint, event, rendered, &mut answer);
+        let sent = self.send(endpoint, event, rendered, signing, &mut answer);
         let sent = tokio::time::timeout(deadline, sent).await;
         // A status that was received stays in the log, also when the body then broke off.
         answer.failure = match sent {
@@ -91,6 +93,7 @@ impl Sender {
         endpoint: &Endpoint,
         event: &StoredEvent,
         rendered: Rendered,
+        signing: &Signing,
         answer: &mut Answer,
     ) -> Result<(), Failure> {
         // The policy may have become stricter since the endpoint was made.
@@ -105,7 +108,7 @@ impl Sender {
             timestamp: event.timestamp,
             credential_id: event.credential_id.as_deref(),
             endpoint: endpoint.id,
-            secret: &endpoint.secret,
+            signers: signing.signers(),
             rendered: &rendered,
             cloudevents: endpoint.cloudevents,
             at: answer.at,
@@ -113,7 +116,7 @@ impl Sender {
         let mut request = self
             .client
             .post(url)
-            .headers(endpoint.own_headers().collect());
+            .headers(signing.own_headers().collect());
         for (name, value) in webhook.headers() {
             request = request.header(name, value);
         }

@@ -8,6 +8,8 @@ use state::settings::{Faults, Resources, Settings};
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) resources: Resources,
+    /// Where the root key is: the id of a secret in Secrets Manager.
+    pub root_key_secret: String,
     /// How long deliveries are kept.
     pub(crate) retention: SignedDuration,
     /// Where webhooks may go.
@@ -23,6 +25,7 @@ impl Config {
         let mut settings = Settings::new(lookup);
         let config = Self {
             resources: settings.resources(),
+            root_key_secret: settings.required("ROOT_KEY_SECRET"),
             retention: settings.days("EVENT_RETENTION_DAYS"),
             target_policy: settings.target_policy(),
         };

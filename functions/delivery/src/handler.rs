@@ -7,7 +7,8 @@ use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
 use state::{
-    Accounts, Aws, Chain, Credentials, Deliveries, DeliveryQueue, Message, StateError, WakeUp,
+    Accounts, Aws, Chain, Credentials, Deliveries, DeliveryQueue, Keyring, Message, StateError,
+    WakeUp,
 };
 use tracing::{debug, error, warn};
 
@@ -17,6 +18,7 @@ use crate::known::Known;
 use crate::plan::{Attempted, Plan, plan};
 use crate::record::log;
 use crate::rendering::rendering;
+use crate::signing::Signing;
 
 /// The function, with its connections.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub struct Delivery {
     credentials: Credentials,
     pub(crate) deliveries: Deliveries,
     pub(crate) queue: DeliveryQueue,
+    keyring: Keyring,
     sender: Sender,
     pub(crate) retention: SignedDuration,
 }
@@ -51,15 +54,16 @@ impl Time {
 }
 
 impl Delivery {
-    /// Connects to the tables, the queue and, later, the receivers.
+    /// Connects to the tables, the queue and, later, the receivers; opens secrets with `keyring`.
     ///
     /// # Errors
     /// No TLS could be set up.
-    pub fn new(config: Config, aws: Aws) -> Result<Self, Error> {
+    pub fn new(config: Config, aws: Aws, keyring: Keyring) -> Result<Self, Error> {
         let Config {
             resources,
             retention,
             target_policy,
+            ..
         } = config;
         Ok(Self {
             accounts: Accounts::new(aws.dynamodb.clone(), resources.accounts_table),
@@ -70,6 +74,7 @@ impl Delivery {
                 resources.events_table,
             ),
             queue: DeliveryQueue::new(aws.sqs, resources.delivery_queue_url),
+            keyring,
             sender: Sender::new(target_policy)?,
             retention,
         })
@@ -158,10 +163,14 @@ impl Delivery {
                     Ok(rendered) => rendered,
                     Err(why) => return self.skip(delivery, &why, time.now()).await,
                 };
+                // Without its secrets nothing is sent: it would not be signed.
+                let signing = Signing::open(&self.keyring, attempted, time.now()).await?;
                 let Attempted {
                     event, endpoint, ..
                 } = attempted;
-                let sent = self.sender.attempt(endpoint, event, rendered, time.now());
+                let sent = self
+                    .sender
+                    .attempt(endpoint, event, rendered, &signing, time.now());
                 let answer = sent.await;
                 let now = time.now();
                 let endpoint = self.heed_gone(endpoint, &answer, now).await?;

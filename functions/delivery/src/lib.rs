@@ -19,6 +19,7 @@ mod outcome;
 mod plan;
 mod record;
 mod rendering;
+mod signing;
 
 pub use config::Config;
 pub use handler::Delivery;

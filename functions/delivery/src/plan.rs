@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use payload::event_type::EventType;
-use state::{Account, Delivery, Endpoint, OVERDUE_AFTER, Organization, StoredEvent, WakeUp};
+use state::{Account, Delivery, Endpoint, OVERDUE_AFTER, StoredEvent, WakeUp};
 
 use crate::handler::Received;
 
@@ -24,7 +24,7 @@ pub(crate) enum Plan<'a> {
 pub(crate) struct Attempted<'a> {
     pub(crate) event: &'a StoredEvent,
     pub(crate) endpoint: &'a Endpoint,
-    pub(crate) organization: &'a Organization,
+    pub(crate) account: &'a Account,
 }
 
 /// Whether a delivery may have a row. One that begins has none; should the queue have duplicated its first
@@ -78,7 +78,7 @@ pub(crate) fn plan<'a>(
         may_be_sent.then_some(Attempted {
             event,
             endpoint,
-            organization: &account.organization,
+            account,
         })
     });
     match endpoint {

@@ -20,8 +20,9 @@ pub(crate) async fn rendering(
     let Attempted {
         event,
         endpoint,
-        organization,
+        account,
     } = attempted;
+    let organization = &account.organization;
     let stored = event.stored();
     if let Some(rendered) = stored.rendered_in(endpoint.dialect) {
         return Ok(Ok(rendered));

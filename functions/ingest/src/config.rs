@@ -7,6 +7,8 @@ use state::settings::{Faults, Resources, Settings};
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) resources: Resources,
+    /// Where the root key is: the id of a secret in Secrets Manager.
+    pub root_key_secret: String,
     /// SHA-256 of the platform key.
     pub(crate) platform_key_hash: String,
     /// How long events are kept.
@@ -22,6 +24,7 @@ impl Config {
         let mut settings = Settings::new(lookup);
         let config = Self {
             resources: settings.resources(),
+            root_key_secret: settings.required("ROOT_KEY_SECRET"),
             platform_key_hash: settings.required("PLATFORM_KEY_HASH"),
             retention: settings.days("EVENT_RETENTION_DAYS"),
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, Error, Request, RequestExt, Response};
 use reply::{Problem, authorization, header};
-use state::{Access, Account, Accounts, Aws, Credentials, DeliveryQueue, Events};
+use state::{Access, Account, Accounts, Aws, Credentials, DeliveryQueue, Events, Keyring};
 
 use crate::config::Config;
 use crate::{batch, relay, replay, submit};
@@ -16,6 +16,7 @@ const BASE: &str = "/api/v1/";
 #[derive(Debug)]
 pub struct Ingest {
     access: Access,
+    pub(crate) keyring: Keyring,
     pub(crate) accounts: Accounts,
     pub(crate) credentials: Credentials,
     pub(crate) events: Events,
@@ -31,15 +32,17 @@ pub(crate) struct Context {
 }
 
 impl Ingest {
-    /// Connects to the tables and the queue.
-    pub fn new(config: Config, aws: Aws) -> Self {
+    /// Connects to the tables and the queue; opens and seals secrets with `keyring`.
+    pub fn new(config: Config, aws: Aws, keyring: Keyring) -> Self {
         let Config {
             resources,
             platform_key_hash,
             retention,
+            ..
         } = config;
         Self {
             access: Access::new(platform_key_hash),
+            keyring,
             accounts: Accounts::new(aws.dynamodb.clone(), resources.accounts_table),
             credentials: Credentials::new(aws.dynamodb.clone(), resources.credentials_table),
             events: Events::new(aws.dynamodb, resources.events_table),

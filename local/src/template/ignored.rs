@@ -43,6 +43,9 @@ pub(super) const QUEUE: &[&str] = &[
     "Tags",
 ];
 
+/// Properties of `AWS::SecretsManager::Secret` without effect on one machine.
+pub(super) const SECRET: &[&str] = &["Description", "KmsKeyId", "Name", "Tags"];
+
 /// Properties of `AWS::Serverless::Function` without effect on one machine.
 pub(super) const FUNCTION: &[&str] = &[
     "Architectures",

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use self::intrinsics::Scope;
 pub(crate) use self::{
     function::{Function, QueueMapping, Route, Schedule},
-    storage::{Queue, Table},
+    storage::{Queue, Secret, Table},
 };
 
 /// The region everything pretends to be in.
@@ -35,6 +35,8 @@ pub(crate) struct Template {
     pub(crate) tables: Vec<Table>,
     /// SQS queues; a queue comes after its dead-letter queue.
     pub(crate) queues: Vec<Queue>,
+    /// Secrets of Secrets Manager.
+    pub(crate) secrets: Vec<Secret>,
     /// Lambda functions with what triggers them.
     pub(crate) functions: Vec<Function>,
 }
@@ -83,6 +85,7 @@ impl Template {
         let mut result = Self {
             tables: Vec::new(),
             queues: Vec::new(),
+            secrets: Vec::new(),
             functions: Vec::new(),
         };
         for resource in resources {
@@ -126,6 +129,12 @@ impl Template {
                 queue.queue_name = name;
                 self.queues.push(queue);
             }
+            Kind::Secret => {
+                let properties = resolve(without(&properties, ignored::SECRET))?;
+                let mut secret: Secret = read(&logical_id, properties)?;
+                secret.name = name;
+                self.secrets.push(secret);
+            }
             Kind::Function => {
                 let merged = with_globals(globals.get("Function"), properties);
                 let properties = resolve(without(&merged, ignored::FUNCTION))?;
@@ -147,6 +156,7 @@ impl Template {
 enum Kind {
     Table,
     Queue,
+    Secret,
     Function,
     HttpApi,
 }
@@ -181,6 +191,8 @@ impl Resource {
                     ("QueueUrl", queue_url),
                 ],
             ),
+            // Its ARN is what `Ref` answers.
+            Kind::Secret => (arn("secretsmanager", "secret:"), Vec::new()),
             Kind::Function => (json!(name), vec![("Arn", arn("lambda", "function:"))]),
             Kind::HttpApi => (json!(name), Vec::new()),
         };
@@ -218,6 +230,7 @@ fn resources(section: &Map<String, Value>, scope: &Scope) -> Result<Vec<Resource
         let (kind, name_property) = match kind {
             "AWS::DynamoDB::Table" => (Kind::Table, "TableName"),
             "AWS::SQS::Queue" => (Kind::Queue, "QueueName"),
+            "AWS::SecretsManager::Secret" => (Kind::Secret, "Name"),
             "AWS::Serverless::Function" => (Kind::Function, "FunctionName"),
             "AWS::Serverless::HttpApi" => (Kind::HttpApi, "Name"),
             ignored if ignored::TYPES.contains(&ignored) => continue,

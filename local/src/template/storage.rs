@@ -1,4 +1,4 @@
-//! Tables and queues as the template describes them.
+//! Tables, queues and secrets as the template describes them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -86,6 +86,42 @@ impl Table {
         let mut request = json!(self);
         request["BillingMode"] = json!("PAY_PER_REQUEST");
         request
+    }
+}
+
+/// A secret of Secrets Manager.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Secret {
+    /// The secret's name.
+    #[serde(default)]
+    pub(crate) name: String,
+    /// How its first text is made.
+    pub(crate) generate_secret_string: GenerateSecretString,
+}
+
+/// How the text of a secret is made: a JSON object with a random member.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct GenerateSecretString {
+    /// The other members.
+    pub(crate) secret_string_template: String,
+    /// The name of the random one.
+    pub(crate) generate_string_key: String,
+    /// Its length.
+    pub(crate) password_length: usize,
+    /// Locally it always has only letters and digits.
+    #[serde(rename = "ExcludePunctuation")]
+    pub(crate) _exclude_punctuation: bool,
+}
+
+impl Secret {
+    /// Its Amazon Resource Name, by which `Ref` names it.
+    pub(crate) fn arn(&self) -> String {
+        format!(
+            "arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{}",
+            self.name
+        )
     }
 }
 

@@ -15,9 +15,10 @@ use crate::cache::Cache;
 use crate::endpoints::{Disabled, DisabledReason, Endpoint};
 use crate::error::StateError;
 use crate::keys::KeyRecord;
-use crate::keyspace::{self, ENDPOINT_PREFIX, ORGANIZATION, ORGANIZATIONS};
+use crate::keyspace::{self, ENDPOINT_PREFIX, ORGANIZATION, ORGANIZATIONS, SIGNING_KEY_PREFIX};
 use crate::relays::Relay;
 use crate::rows::{Item, Page, from_item, is_written, key, number, sort_key, text, to_item};
+use crate::signing_keys::SigningKey;
 
 /// A customer of the platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +48,8 @@ pub struct Account {
     pub organization: Organization,
     /// All its endpoints, oldest first.
     pub endpoints: Vec<Endpoint>,
+    /// Its key pairs, oldest first, those that were replaced too.
+    pub signing_keys: Vec<SigningKey>,
 }
 
 impl Account {
@@ -120,6 +123,11 @@ impl Accounts {
         Ok(account)
     }
 
+    /// What was read of an organization is old.
+    pub(crate) fn forget_account(&self, id: OrganizationId) {
+        self.accounts.forget(&id);
+    }
+
     /// An organization with its endpoints, as it is now.
     ///
     /// # Errors
@@ -138,6 +146,7 @@ impl Accounts {
             .send();
         let mut organization = None;
         let mut endpoints = Vec::new();
+        let mut signing_keys = Vec::new();
         while let Some(page) = pages.next().await {
             for item in page
                 .map_err(StateError::while_doing("read an organization"))?
@@ -147,6 +156,9 @@ impl Accounts {
                 match sort_key(&item) {
                     Some(ORGANIZATION) => organization = Some(from_item(item)?),
                     Some(sk) if sk.starts_with(ENDPOINT_PREFIX) => endpoints.push(from_item(item)?),
+                    Some(sk) if sk.starts_with(SIGNING_KEY_PREFIX) => {
+                        signing_keys.push(from_item(item)?);
+                    }
                     _ => {}
                 }
             }
@@ -154,6 +166,7 @@ impl Accounts {
         Ok(organization.map(|organization| Account {
             organization,
             endpoints,
+            signing_keys,
         }))
     }
 

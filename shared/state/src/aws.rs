@@ -1,7 +1,8 @@
-//! The two AWS clients every function uses.
+//! The AWS clients: two that every function uses, and one for those that open secrets.
 
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_config::environment::{
     EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider,
 };
@@ -23,21 +24,30 @@ impl Aws {
     ///
     /// A hanging request is given up after two seconds and repeated by the SDK, twice at most.
     pub async fn from_environment() -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(1))
-            .operation_attempt_timeout(Duration::from_secs(2))
-            .build();
-        let config = aws_config::from_env()
-            .region(EnvironmentVariableRegionProvider::new())
-            .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-            .timeout_config(timeouts)
-            // Answers are small; the timeout of an attempt covers one that stalls.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .load()
-            .await;
+        let config = sdk_config().await;
         Self {
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
         }
     }
+
+    /// The client of Secrets Manager, configured in the same way.
+    pub async fn secrets_from_environment() -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&sdk_config().await)
+    }
+}
+
+async fn sdk_config() -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .build();
+    aws_config::from_env()
+        .region(EnvironmentVariableRegionProvider::new())
+        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+        .timeout_config(timeouts)
+        // Answers are small; the timeout of an attempt covers one that stalls.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .load()
+        .await
 }

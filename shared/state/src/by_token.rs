@@ -1,7 +1,8 @@
 //! Records of tokens: each is found by the SHA-256 of its token and listed by its organization, so
 //! it has two rows, written and deleted together.
 
-use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 use payload::id::OrganizationId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -32,6 +33,43 @@ impl Accounts {
             .await
             .map_err(StateError::while_doing(doing))?;
         Ok(())
+    }
+
+    /// Writes a changed record at both of its places; `false` when it was deleted in between.
+    pub(crate) async fn replace_both(
+        &self,
+        record: &impl Serialize,
+        places: [Item; 2],
+        doing: &'static str,
+    ) -> Result<bool, StateError> {
+        // StillThere. read → [somebody deletes the record] → this write: not again, it was revoked.
+        let writes = places.map(|place| {
+            let mut row = to_item(record)?;
+            row.extend(place);
+            let put = Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(row))
+                .condition_expression("attribute_exists(pk)")
+                .build();
+            let put = put.map_err(StateError::while_doing(doing))?;
+            Ok(TransactWriteItem::builder().put(put).build())
+        });
+        let writes = writes.into_iter().collect::<Result<_, StateError>>()?;
+        let replaced = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(writes))
+            .send()
+            .await;
+        let is_gone = |error: &TransactWriteItemsError| {
+            matches!(error, TransactWriteItemsError::TransactionCanceledException(canceled)
+                if canceled.cancellation_reasons().iter().any(|reason| reason.code() == Some("ConditionalCheckFailed")))
+        };
+        match replaced {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(is_gone) => Ok(false),
+            Err(error) => Err(StateError::while_doing(doing)(error)),
+        }
     }
 
     /// The record at its place by digest.

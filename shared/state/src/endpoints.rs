@@ -3,17 +3,16 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use payload::custom_headers::{CustomHeaders, Header};
 use payload::dialect::Dialect;
 use payload::event_type::Subscription;
 use payload::id::{EndpointId, OrganizationId};
-use payload::receiver_auth::ReceiverAuth;
 use payload::retry::RetrySchedule;
-use payload::secret::Secret;
 use payload::timestamp;
 use payload::unmappable::OnUnmappable;
 use payload::vocabulary::Vocabulary;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
+
+use crate::sealed::Sealed;
 
 /// Most endpoints of one organization: then fan-out of an event needs no function of its own.
 pub const MAX_ENDPOINTS: usize = 100;
@@ -40,9 +39,11 @@ pub struct Endpoint {
     /// Why we disabled it. Nothing when its owner did.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub disabled: Option<Disabled>,
-    /// Signs its webhooks.
-    #[serde(serialize_with = "expose", deserialize_with = "parse_secret")]
-    pub secret: Secret,
+    /// Its [`EndpointSecrets`](crate::EndpointSecrets).
+    pub sealed: Sealed,
+    /// Whether its webhooks are signed with the organization's key pair too.
+    #[serde(default)]
+    pub ed25519_signature: bool,
     /// When failed attempts are repeated.
     pub retry_schedule: RetrySchedule,
     /// The deadline of one attempt, 1 to 30.
@@ -59,12 +60,6 @@ pub struct Endpoint {
     /// Whether a renewed credential may be told as an issued one, where its dialect has no *renewed*.
     #[serde(default)]
     pub downcast_renewed: bool,
-    /// What its owner adds to each request.
-    #[serde(default)]
-    pub headers: CustomHeaders,
-    /// How we authenticate ourselves to it, beside the signature.
-    #[serde(default)]
-    pub auth: ReceiverAuth,
     /// When it was made.
     #[serde(serialize_with = "timestamp::serialize")]
     pub created_at: Timestamp,
@@ -94,13 +89,8 @@ pub enum DisabledReason {
 }
 
 impl Endpoint {
-    /// One without a URL and a subscription, all else as it is when nobody says anything about it.
-    pub fn blank(
-        id: EndpointId,
-        organization_id: OrganizationId,
-        secret: Secret,
-        now: Timestamp,
-    ) -> Self {
+    /// One without a URL, a subscription and secrets, all else as it is when nobody says anything about it.
+    pub fn blank(id: EndpointId, organization_id: OrganizationId, now: Timestamp) -> Self {
         Self {
             id,
             organization_id,
@@ -110,15 +100,14 @@ impl Endpoint {
             dialect: Dialect::default(),
             enabled: true,
             disabled: None,
-            secret,
+            sealed: Sealed::default(),
+            ed25519_signature: false,
             retry_schedule: RetrySchedule::default(),
             timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
             on_unmappable: OnUnmappable::default(),
             cloudevents: false,
             surrogate_ids: true,
             downcast_renewed: false,
-            headers: CustomHeaders::default(),
-            auth: ReceiverAuth::default(),
             created_at: now,
             updated_at: now,
             revision: 1,
@@ -132,11 +121,6 @@ impl Endpoint {
             downcast_renewed: self.downcast_renewed,
         }
     }
-
-    /// The headers that its owner adds, and the one by which we authenticate ourselves.
-    pub fn own_headers(&self) -> impl Iterator<Item = Header> {
-        self.headers.headers().chain(self.auth.header())
-    }
 }
 
 /// Without the URL, which may carry a token of the receiver's, and the secrets.
@@ -148,14 +132,6 @@ impl fmt::Debug for Endpoint {
             .field("revision", &self.revision)
             .finish_non_exhaustive()
     }
-}
-
-fn expose<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(secret.expose())
-}
-
-fn parse_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-    Secret::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
 }
 
 fn yes() -> bool {
@@ -179,7 +155,7 @@ mod tests {
             "event_types": ["credential.*"],
             "dialect": "beedeez",
             "enabled": true,
-            "secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
+            "sealed": "1.zqzq",
             "retry_schedule": "standard",
             "timeout_seconds": 15,
             "created_at": "2026-11-21T10:00:00.000Z",
@@ -195,44 +171,30 @@ mod tests {
     #[test]
     fn a_row_from_before_the_options_has_their_defaults() {
         let old = read(&old_row());
-        let blank = Endpoint::blank(
-            old.id,
-            old.organization_id,
-            old.secret.clone(),
-            old.created_at,
-        );
+        let blank = Endpoint::blank(old.id, old.organization_id, old.created_at);
         let expected = Endpoint {
             name: "HR system".to_owned(),
             url: "https://example.com/".to_owned(),
             event_types: old.event_types.clone(),
             dialect: Dialect::Beedeez,
+            sealed: old.sealed.clone(),
             ..blank
         };
         assert!(old == expected);
-        assert_eq!(old.own_headers().count(), 0);
     }
 
     #[test]
     fn every_option_comes_back_from_its_row() {
-        for auth in [
-            json!({"authType": "none"}),
-            json!({"authType": "bearer_token", "token": "zq"}),
-            json!({"authType": "basic_auth", "username": "zq", "password": "zq"}),
-            json!({"authType": "api_key", "header": "X-Key", "key": "zq"}),
-        ] {
-            let mut row = old_row();
-            row["on_unmappable"] = json!("native");
-            row["cloudevents"] = json!(true);
-            row["surrogate_ids"] = json!(false);
-            row["downcast_renewed"] = json!(true);
-            row["headers"] = json!({"X-Environment": "zq"});
-            row["auth"] = auth;
-            let endpoint = read(&row);
-            assert_eq!(serde_json::to_value(&endpoint).unwrap(), row);
-            let again: Endpoint = from_item(to_item(&endpoint).unwrap()).unwrap();
-            assert!(again == endpoint);
-            assert_eq!(endpoint.own_headers().next().unwrap().0, "x-environment");
-            assert!(!format!("{endpoint:?}").contains("zq"));
-        }
+        let mut row = old_row();
+        row["on_unmappable"] = json!("native");
+        row["cloudevents"] = json!(true);
+        row["surrogate_ids"] = json!(false);
+        row["downcast_renewed"] = json!(true);
+        row["ed25519_signature"] = json!(true);
+        let endpoint = read(&row);
+        assert_eq!(serde_json::to_value(&endpoint).unwrap(), row);
+        let again: Endpoint = from_item(to_item(&endpoint).unwrap()).unwrap();
+        assert!(again == endpoint);
+        assert!(!format!("{endpoint:?}").contains("zq"));
     }
 }

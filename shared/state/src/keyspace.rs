@@ -2,17 +2,18 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use payload::id::{EndpointId, EventId, KeyId, OrganizationId, RelayId};
+use payload::id::{EndpointId, EventId, KeyId, OrganizationId, RelayId, SigningKeyId};
 
 use crate::bucket::Bucket;
 
 pub(crate) const PK: &str = "pk";
 pub(crate) const SK: &str = "sk";
 pub(crate) const ENDPOINT_PREFIX: &str = "endpoint#";
+pub(crate) const SIGNING_KEY_PREFIX: &str = "jwk#";
 pub(crate) const KEY_PREFIX: &str = "key#";
 pub(crate) const RELAY_PREFIX: &str = "relay#";
-/// Sort key of an organization's own row. Sorts after `endpoint#…` and `key#…`, so that one query
-/// up to here reads an organization with its endpoints.
+/// Sort key of an organization's own row. Sorts after `endpoint#…` and `jwk#…`, so that one query
+/// up to here reads an organization with its endpoints and signing keys.
 pub(crate) const ORGANIZATION: &str = "org";
 /// Partition that lists all organizations.
 pub(crate) const ORGANIZATIONS: &str = "organizations";
@@ -34,6 +35,10 @@ pub(crate) fn endpoint(id: EndpointId) -> String {
 
 pub(crate) fn key(id: KeyId) -> String {
     format!("{KEY_PREFIX}{id}")
+}
+
+pub(crate) fn signing_key(id: SigningKeyId) -> String {
+    format!("{SIGNING_KEY_PREFIX}{id}")
 }
 
 /// What is known of a credential.
@@ -156,7 +161,7 @@ mod tests {
 
     #[test]
     fn one_query_up_to_the_organization_row_covers_endpoints_and_no_counters_or_relays() {
-        assert!(ENDPOINT_PREFIX < KEY_PREFIX && KEY_PREFIX < ORGANIZATION);
+        assert!(ENDPOINT_PREFIX < SIGNING_KEY_PREFIX && SIGNING_KEY_PREFIX < ORGANIZATION);
         assert!(ORGANIZATION < RELAY_PREFIX && ORGANIZATION < "stats#");
     }
 }

@@ -282,7 +282,7 @@ mod tests {
             organization_id: "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
             name: String::new(),
             dialect: Dialect::Vec,
-            secret: None,
+            sealed: None,
             hint: String::new(),
             sha256: String::new(),
             created_at: now(),

@@ -8,12 +8,14 @@ use payload::dialect::Dialect;
 use payload::id::{OrganizationId, RelayId};
 use payload::secret::Secret;
 use payload::timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 
 use crate::accounts::Accounts;
 use crate::error::StateError;
+use crate::keyring::Keyring;
 use crate::keyspace;
 use crate::rows::{Item, key};
+use crate::sealed::{Place, Sealed};
 
 /// Most relays of one organization: there are six dialects, and few sources of each.
 pub const MAX_RELAYS: usize = 20;
@@ -33,13 +35,8 @@ pub struct Relay {
     /// What its source writes, and how it signs.
     pub dialect: Dialect,
     /// What its source signs with, where the dialect has a signature.
-    #[serde(
-        serialize_with = "expose",
-        deserialize_with = "read_secret",
-        skip_serializing_if = "Option::is_none",
-        default
-    )]
-    pub secret: Option<Secret>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sealed: Option<Sealed>,
     /// The last characters of its token.
     pub hint: String,
     /// SHA-256 of its token.
@@ -66,6 +63,25 @@ impl Accounts {
     /// DynamoDB did not take it.
     pub async fn create_relay(&self, relay: &Relay) -> Result<(), StateError> {
         self.create_both(relay, relay_rows(relay), "create a relay")
+            .await
+    }
+
+    /// Seals the secret of a relay with the current root key; `false` when there is nothing to do, or the relay
+    /// was deleted in between.
+    ///
+    /// # Errors
+    /// It cannot be opened, or DynamoDB did not answer.
+    pub async fn reseal_relay(&self, relay: &Relay, keyring: &Keyring) -> Result<bool, StateError> {
+        let is_old = |sealed: &Sealed| !keyring.is_current(sealed);
+        if !relay.sealed.as_ref().is_some_and(is_old) {
+            return Ok(false);
+        }
+        let Some(secret) = relay.open(keyring).await? else {
+            return Ok(false);
+        };
+        let mut resealed = relay.clone();
+        resealed.seal(keyring, &secret);
+        self.replace_both(&resealed, relay_rows(relay), "seal a relay again")
             .await
     }
 
@@ -124,52 +140,75 @@ fn relay_rows(relay: &Relay) -> [Item; 2] {
     ]
 }
 
-fn expose<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
-    secret.as_ref().map(Secret::expose).serialize(serializer)
-}
+impl Relay {
+    /// Opens what its source signs with; nothing where the dialect has no signature.
+    ///
+    /// # Errors
+    /// It cannot be opened: nothing that comes may be taken, for it cannot be checked.
+    pub async fn open(&self, keyring: &Keyring) -> Result<Option<Secret>, StateError> {
+        let Some(sealed) = &self.sealed else {
+            return Ok(None);
+        };
+        let id = self.id.to_string();
+        let opened = keyring.open(self.place(&id), sealed).await?;
+        let secret = std::str::from_utf8(&opened)
+            .ok()
+            .and_then(Secret::of_source);
+        let unreadable = || StateError::unreadable("read the secret of a relay");
+        secret.map(Some).ok_or_else(unreadable)
+    }
 
-fn read_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let secret = Secret::of_source(&text);
-    secret
-        .map(Some)
-        .ok_or_else(|| de::Error::custom("the secret of a relay cannot be read"))
+    /// Seals what its source signs with.
+    pub fn seal(&mut self, keyring: &Keyring, secret: &Secret) {
+        let id = self.id.to_string();
+        self.sealed = Some(keyring.seal(self.place(&id), secret.expose().as_bytes()));
+    }
+
+    fn place<'a>(&self, holder: &'a str) -> Place<'a> {
+        Place {
+            organization: self.organization_id,
+            holder,
+            field: "secret",
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rows::{from_item, to_item};
+    use crate::testing;
 
-    fn relay(secret: Option<&str>) -> Relay {
+    const SECRET: &str = "do not show";
+
+    fn relay() -> Relay {
         Relay {
             id: "rly_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
             organization_id: "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
             name: "VEC".to_owned(),
             dialect: Dialect::Vec,
-            secret: secret.map(|text| Secret::of_source(text).unwrap()),
+            sealed: None,
             hint: "rt_…abcd".to_owned(),
             sha256: "0".repeat(64),
             created_at: "2026-11-21T10:00:00Z".parse().unwrap(),
         }
     }
 
-    #[test]
-    fn a_relay_reads_back_as_it_was_written_with_any_secret_or_none() {
-        for secret in [None, Some("abc"), Some("whsec_not base64")] {
-            let relay = relay(secret);
+    #[tokio::test]
+    async fn a_relay_reads_back_as_it_was_written_with_any_secret_or_none() {
+        let keyring = testing::keyring();
+        for secret in [None, Some("abc"), Some("whsec_not base64"), Some(SECRET)] {
+            let mut relay = relay();
+            let secret = secret.map(|text| Secret::of_source(text).unwrap());
+            if let Some(secret) = &secret {
+                relay.seal(&keyring, secret);
+            }
             let row = to_item(&relay).unwrap();
-            assert_eq!(row.contains_key("secret"), secret.is_some());
-            assert_eq!(from_item::<Relay>(row).unwrap(), relay);
+            assert!(!format!("{row:?}").contains(SECRET));
+            let read: Relay = from_item(row).unwrap();
+            assert_eq!(read, relay);
+            assert_eq!(read.open(&keyring).await.unwrap(), secret);
+            assert!(!format!("{relay:?}").contains("0000"));
         }
-    }
-
-    #[test]
-    fn the_secret_and_the_digest_are_not_shown() {
-        let shown = format!("{:?}", relay(Some("do not show")));
-        assert!(
-            !shown.contains("do not show") && !shown.contains("0000"),
-            "{shown}"
-        );
     }
 }

@@ -127,7 +127,6 @@ impl Replay {
 mod tests {
     use payload::dialect::Dialect;
     use payload::event_type::Subscription;
-    use payload::secret::Secret;
 
     use super::*;
     use crate::delivery_key::DeliveryKey;
@@ -163,10 +162,9 @@ mod tests {
 
     fn endpoint(patterns: &[&str]) -> Endpoint {
         let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
-        let secret = Secret::generate(&mut rand::rng());
         Endpoint {
             event_types: Subscription::parse(Dialect::Canonical, &patterns).unwrap(),
-            ..Endpoint::blank(EndpointId::NIL, OrganizationId::NIL, secret, now())
+            ..Endpoint::blank(EndpointId::NIL, OrganizationId::NIL, now())
         }
     }
 

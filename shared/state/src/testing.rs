@@ -2,12 +2,12 @@
 
 use payload::dialect::Dialect;
 use payload::event_type::{EventType, Subscription};
-use payload::secret::Secret;
 
 use crate::accounts::{Account, Organization};
 use crate::delivery_key::DeliveryKey;
 use crate::endpoints::Endpoint;
 use crate::events::StoredEvent;
+use crate::keyring::Keyring;
 
 /// An organization with one enabled endpoint that wants everything.
 pub fn account(key: DeliveryKey) -> Account {
@@ -18,18 +18,23 @@ pub fn account(key: DeliveryKey) -> Account {
         time_zone: "UTC".to_owned(),
         created_at,
     };
-    let secret = Secret::generate(&mut rand::rng());
     let endpoint = Endpoint {
         name: "Test".to_owned(),
         url: "https://example.com/".to_owned(),
         event_types: Subscription::parse(Dialect::Canonical, &["*".to_owned()])
             .expect("* matches every type"),
-        ..Endpoint::blank(key.endpoint, key.organization, secret, created_at)
+        ..Endpoint::blank(key.endpoint, key.organization, created_at)
     };
     Account {
         organization,
         endpoints: vec![endpoint],
+        signing_keys: Vec::new(),
     }
+}
+
+/// A root key that is none of anybody's.
+pub fn keyring() -> Keyring {
+    Keyring::fixed(r#"{"current": "1", "1": "a text of at least thirty-two characters"}"#)
 }
 
 /// An event that was accepted for the endpoint of [`account`].

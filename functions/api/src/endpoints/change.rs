@@ -5,35 +5,48 @@ use payload::event_type::EventType;
 use payload::fields::{Fields, MAX_NAME, read_strictly};
 use payload::receiver_auth::ReceiverAuth;
 use payload::retry::{RetrySchedule, Waits};
-use payload::secret::Secret;
+use payload::secret::{MalformedSecret, Secret};
 use payload::target::TargetPolicy;
 use reply::Problem;
 use serde_json::{Map, Value};
-use state::Endpoint;
+use state::{Endpoint, EndpointSecrets};
 
 use super::subscription::{self, Unrepresentable};
 
 const MAX_TIMEOUT_SECONDS: u64 = 30;
 
+/// An endpoint, and what is secret about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Configured {
+    pub(super) endpoint: Endpoint,
+    pub(super) secrets: EndpointSecrets,
+}
+
 /// The endpoint with the members of a body in place of its own.
 pub(super) fn change(
-    current: &Endpoint,
+    current: &Configured,
     body: Map<String, Value>,
     target_policy: TargetPolicy,
-) -> Result<Endpoint, Problem> {
-    let mut endpoint = current.clone();
+) -> Result<Configured, Problem> {
+    let Configured {
+        mut endpoint,
+        mut secrets,
+    } = current.clone();
+    let current = &current.endpoint;
     let mut named = None;
     let read = read_strictly(body, |fields| {
         // Who has no subscription yet is being made, and may bring a secret.
         if current.event_types.patterns().is_empty() {
-            read_secret(&mut endpoint, fields);
+            if let Some(secret) = read_secret(fields) {
+                secrets.secret = secret;
+            }
         }
         named = subscription::read(&mut endpoint, fields);
         read_target(&mut endpoint, fields, target_policy);
         read_timeout(&mut endpoint, fields);
         read_schedule(&mut endpoint, fields);
         read_options(&mut endpoint, fields);
-        read_headers(&mut endpoint, fields);
+        read_headers(&mut secrets, fields);
     });
     let unrepresentable = subscription::unrepresentable(current, &endpoint, named.as_ref());
     let is_read = read.is_ok();
@@ -51,20 +64,18 @@ pub(super) fn change(
         }
     }
     match (is_read, types.is_empty()) {
-        (true, true) => Ok(endpoint),
+        (true, true) => Ok(Configured { endpoint, secrets }),
         (true, false) => Err(Problem::unrepresentable(endpoint.dialect, types, faults)),
         (false, _) => Err(Problem::invalid(faults)),
     }
 }
 
-fn read_secret(endpoint: &mut Endpoint, fields: &mut Fields<'_>) {
-    let Some(given) = fields.take("secret") else {
-        return;
-    };
-    match Secret::parse(given.as_str().unwrap_or_default()) {
-        Ok(secret) => endpoint.secret = secret,
-        Err(error) => fields.fault("secret", &error.to_string()),
-    }
+/// A secret that the receiver has already.
+pub(super) fn read_secret(fields: &mut Fields<'_>) -> Option<Secret> {
+    let given = fields.take("secret")?;
+    let secret = Secret::parse(given.as_str().unwrap_or_default());
+    let fault = |error: &MalformedSecret| fields.fault("secret", &error.to_string());
+    secret.inspect_err(fault).ok()
 }
 
 fn read_target(endpoint: &mut Endpoint, fields: &mut Fields<'_>, target_policy: TargetPolicy) {
@@ -155,6 +166,7 @@ fn read_options(endpoint: &mut Endpoint, fields: &mut Fields<'_>) {
         ("cloudevents", &mut endpoint.cloudevents),
         ("surrogate_ids", &mut endpoint.surrogate_ids),
         ("downcast_renewed", &mut endpoint.downcast_renewed),
+        ("ed25519_signature", &mut endpoint.ed25519_signature),
     ] {
         if let Some(wanted) = fields.boolean(name) {
             *option = wanted;
@@ -163,25 +175,25 @@ fn read_options(endpoint: &mut Endpoint, fields: &mut Fields<'_>) {
 }
 
 /// Takes the custom headers and the authentication, which share the names of headers. `null` removes.
-fn read_headers(endpoint: &mut Endpoint, fields: &mut Fields<'_>) {
+fn read_headers(secrets: &mut EndpointSecrets, fields: &mut Fields<'_>) {
     if fields.is_null("headers") {
-        endpoint.headers = CustomHeaders::default();
+        secrets.headers = CustomHeaders::default();
     }
     if let Some(headers) = fields.parsed("headers", CustomHeaders::parse) {
-        endpoint.headers = headers;
+        secrets.headers = headers;
     }
     if fields.is_null("auth") {
-        endpoint.auth = ReceiverAuth::None;
+        secrets.auth = ReceiverAuth::None;
     }
     let auth = fields.parsed("auth", ReceiverAuth::parse);
     let auth_is_named = auth.is_some();
     if let Some(auth) = auth {
-        endpoint.auth = auth;
+        secrets.auth = auth;
     }
-    let ReceiverAuth::ApiKey { header, .. } = &endpoint.auth else {
+    let ReceiverAuth::ApiKey { header, .. } = &secrets.auth else {
         return;
     };
-    match endpoint.headers.same_as(header) {
+    match secrets.headers.same_as(header) {
         Some(_) if auth_is_named => {
             fields.fault_within("auth", "header", "is one of the custom headers too");
         }

@@ -5,21 +5,24 @@
 //! `event_types` means the same.
 
 mod change;
+mod rotation;
 mod subscription;
 #[cfg(test)]
 mod tests;
 mod view;
 
+use jiff::Timestamp;
 use lambda_http::{Body, Response};
 use payload::id::EndpointId;
 use payload::secret::Secret;
 use reply::Problem;
-use state::{Account, Endpoint, MAX_ENDPOINTS};
+use state::{Account, Endpoint, EndpointSecrets, MAX_ENDPOINTS};
 
-use self::change::change;
+use self::change::{Configured, change};
+pub(crate) use self::rotation::{overlap, rotate_secret};
 use self::view::View;
 use crate::handler::{Api, Call};
-use crate::page;
+use crate::{page, signing_keys};
 
 /// How often a change is tried again on top of somebody else's.
 const MAX_UPDATE_TRIES: usize = 3;
@@ -28,32 +31,38 @@ const MAX_UPDATE_TRIES: usize = 3;
 pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let account = call.account(api).await?;
     let body = reply::read_object(call.request)?;
-    let blank = Endpoint::blank(
-        EndpointId::new(call.now, &mut rand::rng()),
-        account.organization.id,
-        Secret::generate(&mut rand::rng()),
-        call.now,
-    );
-    let endpoint = change(&blank, body, api.target_policy)?;
+    let id = EndpointId::new(call.now, &mut rand::rng());
+    let blank = Configured {
+        endpoint: Endpoint::blank(id, account.organization.id, call.now),
+        secrets: EndpointSecrets::new(Secret::generate(&mut rand::rng())),
+    };
+    let mut made = change(&blank, body, api.target_policy)?;
     if account.endpoints.len() >= MAX_ENDPOINTS {
         let message = format!("an organization has at most {MAX_ENDPOINTS} endpoints");
         return Err(Problem::new(409, "too_many_endpoints", message));
     }
-    api.accounts.create_endpoint(&endpoint).await?;
-    Ok(reply::json(201, &View::with_secret(&endpoint)))
+    provide_signing_key(api, &account, &made.endpoint, call.now).await?;
+    api.keyring.seal_endpoint(&mut made.endpoint, &made.secrets);
+    api.accounts.create_endpoint(&made.endpoint).await?;
+    Ok(reply::json(201, &View::with_secret(&made, call.now)))
 }
 
 /// `GET /endpoints`: all of them, there are at most 100.
 pub(crate) async fn list(api: &Api, call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let account = call.account(api).await?;
-    let views: Vec<View<'_>> = account.endpoints.iter().map(View::new).collect();
+    let mut all = Vec::with_capacity(account.endpoints.len());
+    for endpoint in &account.endpoints {
+        all.push(open(api, endpoint).await?);
+    }
+    let views: Vec<View<'_>> = all.iter().map(|it| View::new(it, call.now)).collect();
     Ok(page::answer(&views, None))
 }
 
 /// `GET /endpoints/{id}`.
 pub(crate) async fn get(api: &Api, call: &Call<'_>, id: &str) -> Result<Response<Body>, Problem> {
     let account = call.account(api).await?;
-    Ok(reply::json(200, &View::new(find(&account, id)?)))
+    let found = open(api, find(&account, id)?).await?;
+    Ok(reply::json(200, &View::new(&found, call.now)))
 }
 
 /// `PATCH /endpoints/{id}` with the members to change.
@@ -63,14 +72,29 @@ pub(crate) async fn update(
     id: &str,
 ) -> Result<Response<Body>, Problem> {
     let body = reply::read_object(call.request)?;
+    let with_body = |current: &Configured| change(current, body.clone(), api.target_policy);
+    let changed = apply(api, call, id, with_body).await?;
+    Ok(reply::json(200, &View::new(&changed, call.now)))
+}
+
+/// Writes what `change` makes of an endpoint, again on top of what others wrote in between.
+async fn apply(
+    api: &Api,
+    call: &Call<'_>,
+    id: &str,
+    change: impl Fn(&Configured) -> Result<Configured, Problem>,
+) -> Result<Configured, Problem> {
     for _ in 0..MAX_UPDATE_TRIES {
         let account = call.account(api).await?;
-        let current = find(&account, id)?;
-        let mut endpoint = change(current, body.clone(), api.target_policy)?;
-        endpoint.updated_at = call.now;
-        endpoint.revision += 1;
-        if api.accounts.update_endpoint(&endpoint).await? {
-            return Ok(reply::json(200, &View::new(&endpoint)));
+        let current = open(api, find(&account, id)?).await?;
+        let mut changed = change(&current)?;
+        provide_signing_key(api, &account, &changed.endpoint, call.now).await?;
+        api.keyring
+            .seal_endpoint(&mut changed.endpoint, &changed.secrets);
+        changed.endpoint.updated_at = call.now;
+        changed.endpoint.revision += 1;
+        if api.accounts.update_endpoint(&changed.endpoint).await? {
+            return Ok(changed);
         }
     }
     Err(Problem::new(
@@ -78,6 +102,49 @@ pub(crate) async fn update(
         "conflict",
         "the endpoint is being changed by others; try again",
     ))
+}
+
+/// Seals the secrets of endpoints with the current root key; how many were not. One that was deleted or
+/// changed in between needs nothing more: whoever changed it sealed it.
+pub(crate) async fn reseal(
+    api: &Api,
+    call: &Call<'_>,
+    account: &Account,
+) -> Result<usize, Problem> {
+    let mut resealed = 0;
+    for endpoint in &account.endpoints {
+        if api.keyring.is_current(&endpoint.sealed) {
+            continue;
+        }
+        let mut current = open(api, endpoint).await?;
+        api.keyring
+            .seal_endpoint(&mut current.endpoint, &current.secrets);
+        current.endpoint.updated_at = call.now;
+        current.endpoint.revision += 1;
+        resealed += usize::from(api.accounts.update_endpoint(&current.endpoint).await?);
+    }
+    Ok(resealed)
+}
+
+/// An endpoint with its secrets.
+async fn open(api: &Api, endpoint: &Endpoint) -> Result<Configured, Problem> {
+    Ok(Configured {
+        endpoint: endpoint.clone(),
+        secrets: api.keyring.open_endpoint(endpoint).await?,
+    })
+}
+
+/// Makes the organization's first key pair when the first endpoint wants signatures by it.
+async fn provide_signing_key(
+    api: &Api,
+    account: &Account,
+    endpoint: &Endpoint,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    if endpoint.ed25519_signature && account.valid_signing_keys(now).next().is_none() {
+        signing_keys::make(api, account.organization.id, now).await?;
+    }
+    Ok(())
 }
 
 /// `DELETE /endpoints/{id}`. Deliveries of it that are still open become held.

@@ -1,26 +1,26 @@
 //! What a configuration makes of an endpoint.
 
 use payload::dialect::Dialect;
+use payload::id::{EndpointId, OrganizationId};
 use payload::receiver_auth::ReceiverAuth;
 use payload::secret::Secret;
 use payload::target::TargetPolicy;
 use payload::unmappable::OnUnmappable;
 use serde_json::{Value, json};
-use state::Endpoint;
+use state::{Endpoint, EndpointSecrets};
 
-use super::change::change;
+use super::change::{Configured, change};
 
-fn blank() -> Endpoint {
-    Endpoint::blank(
-        "ep_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-        "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-        Secret::generate(&mut rand::rng()),
-        "2026-11-21T10:00:00Z".parse().unwrap(),
-    )
+fn blank() -> Configured {
+    let now = "2026-11-21T10:00:00Z".parse().unwrap();
+    Configured {
+        endpoint: Endpoint::blank(EndpointId::NIL, OrganizationId::NIL, now),
+        secrets: EndpointSecrets::new(Secret::generate(&mut rand::rng())),
+    }
 }
 
 /// The endpoint, or the whole refusal.
-fn answer(endpoint: &Endpoint, body: Value) -> Result<Endpoint, Value> {
+fn answer(endpoint: &Configured, body: Value) -> Result<Configured, Value> {
     let Value::Object(body) = body else {
         panic!("an object")
     };
@@ -29,7 +29,7 @@ fn answer(endpoint: &Endpoint, body: Value) -> Result<Endpoint, Value> {
 }
 
 /// The endpoint, or the places that are wrong.
-fn changed(endpoint: &Endpoint, body: Value) -> Result<Endpoint, Vec<String>> {
+fn changed(endpoint: &Configured, body: Value) -> Result<Configured, Vec<String>> {
     answer(endpoint, body).map_err(|refusal| {
         let details = refusal["details"].as_object().unwrap();
         details.keys().cloned().collect()
@@ -37,7 +37,7 @@ fn changed(endpoint: &Endpoint, body: Value) -> Result<Endpoint, Vec<String>> {
 }
 
 /// A new endpoint with further members.
-fn made(members: Value) -> Result<Endpoint, Vec<String>> {
+fn made(members: Value) -> Result<Configured, Vec<String>> {
     changed(&blank(), with_defaults(members))
 }
 
@@ -58,10 +58,10 @@ fn the_configuration_of_beedeez_is_taken_as_documented() {
         "eventTypes": ["certificate_completed", "certificate_expired"]
     });
     let endpoint = changed(&blank(), body).unwrap();
-    assert_eq!(endpoint.dialect, Dialect::Beedeez);
-    assert!(endpoint.enabled);
+    assert_eq!(endpoint.endpoint.dialect, Dialect::Beedeez);
+    assert!(endpoint.endpoint.enabled);
     assert_eq!(
-        endpoint.event_types.patterns(),
+        endpoint.endpoint.event_types.patterns(),
         ["credential.issued", "credential.expired"]
     );
 }
@@ -69,7 +69,7 @@ fn the_configuration_of_beedeez_is_taken_as_documented() {
 #[test]
 fn the_dialect_follows_from_the_names_unless_it_is_named() {
     let dialect = |event_types: Value| {
-        made(json!({"event_types": event_types})).map(|endpoint| endpoint.dialect)
+        made(json!({"event_types": event_types})).map(|endpoint| endpoint.endpoint.dialect)
     };
     assert_eq!(dialect(json!(["*"])), Ok(Dialect::Canonical));
     assert_eq!(
@@ -94,7 +94,7 @@ fn a_timeout_is_1_to_30_seconds_also_in_milliseconds() {
         (30_000, 30),
     ] {
         let endpoint = made(json!({"timeout": milliseconds})).unwrap();
-        assert_eq!(endpoint.timeout_seconds, seconds);
+        assert_eq!(endpoint.endpoint.timeout_seconds, seconds);
     }
     for timeout in [
         json!(0),
@@ -166,13 +166,9 @@ fn a_change_leaves_what_it_does_not_name() {
     }))
     .unwrap();
     let disabled = changed(&endpoint, json!({"enabled": false})).unwrap();
-    assert!(
-        disabled
-            == Endpoint {
-                enabled: false,
-                ..endpoint.clone()
-            }
-    );
+    let mut expected = endpoint.clone();
+    expected.endpoint.enabled = false;
+    assert_eq!(disabled, expected);
     assert_eq!(
         changed(&endpoint, json!({"secret": "whsec_x"})).unwrap_err(),
         ["/secret"]
@@ -189,6 +185,7 @@ fn headers_and_auth_are_replaced_as_a_whole_and_removed_by_null() {
     let names = |body: Value| {
         let endpoint = changed(&endpoint, body).unwrap();
         endpoint
+            .secrets
             .headers
             .names()
             .map(str::to_owned)
@@ -200,7 +197,7 @@ fn headers_and_auth_are_replaced_as_a_whole_and_removed_by_null() {
     assert_eq!(names(json!({"auth": null})), ["X-A", "X-B"]);
     for auth in [json!(null), json!({"authType": "none"})] {
         let endpoint = changed(&endpoint, json!({"auth": auth})).unwrap();
-        assert_eq!(endpoint.auth, ReceiverAuth::None);
+        assert_eq!(endpoint.secrets.auth, ReceiverAuth::None);
     }
 }
 
@@ -276,7 +273,7 @@ fn groups_are_always_taken_and_renewals_where_they_may_be_as_type_issues() {
 
 #[test]
 fn a_change_is_checked_against_the_types_that_stay() {
-    let places = |endpoint: &Endpoint, body: Value| changed(endpoint, body).map(drop);
+    let places = |endpoint: &Configured, body: Value| changed(endpoint, body).map(drop);
     let canonical = made(json!({"event_types": ["*", "credential.revoked"]})).unwrap();
     let refused = places(&canonical, json!({"dialect": "vec"}));
     assert_eq!(refused.unwrap_err(), ["/event_types/1"]);
@@ -285,7 +282,7 @@ fn a_change_is_checked_against_the_types_that_stay() {
 
     let native = json!({"dialect": "vec", "on_unmappable": "native"});
     let native = changed(&canonical, native).unwrap();
-    assert_eq!(native.on_unmappable, OnUnmappable::Native);
+    assert_eq!(native.endpoint.on_unmappable, OnUnmappable::Native);
     let types = json!({"event_types": ["credential.expired"]});
     assert!(places(&native, types).is_ok());
     let refused = places(&native, json!({"on_unmappable": "skip"}));
@@ -298,10 +295,8 @@ fn a_change_is_checked_against_the_types_that_stay() {
     assert_eq!(refused.unwrap_err(), ["/event_types/0"]);
 
     // One that was made before this was checked can still be renamed.
-    let old = Endpoint {
-        dialect: Dialect::Vec,
-        ..canonical
-    };
+    let mut old = canonical;
+    old.endpoint.dialect = Dialect::Vec;
     assert!(places(&old, json!({"name": "Old"})).is_ok());
     assert!(places(&old, json!({"event_types": ["credential.revoked"]})).is_err());
 }

@@ -9,7 +9,9 @@ use payload::retry::RetrySchedule;
 use payload::timestamp;
 use payload::unmappable::OnUnmappable;
 use serde::Serialize;
-use state::{Disabled, Endpoint};
+use state::Disabled;
+
+use super::change::Configured;
 
 /// With its signing secret only in the answer that made it, and never with what else is secret.
 #[derive(Serialize)]
@@ -24,6 +26,7 @@ pub(super) struct View<'e> {
     downcast_renewed: bool,
     surrogate_ids: bool,
     cloudevents: bool,
+    ed25519_signature: bool,
     enabled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     disabled: Option<Disabled>,
@@ -33,6 +36,12 @@ pub(super) struct View<'e> {
     auth: ShownAuth<'e>,
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
+    /// Until when the secret before this one signs too.
+    #[serde(
+        serialize_with = "timestamp::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    older_secret_valid_until: Option<Timestamp>,
     #[serde(serialize_with = "timestamp::serialize")]
     created_at: Timestamp,
     #[serde(serialize_with = "timestamp::serialize")]
@@ -50,7 +59,8 @@ enum ShownAuth<'e> {
 }
 
 impl<'e> View<'e> {
-    pub(super) fn new(endpoint: &'e Endpoint) -> Self {
+    pub(super) fn new(configured: &'e Configured, now: Timestamp) -> Self {
+        let Configured { endpoint, secrets } = configured;
         Self {
             id: endpoint.id,
             name: &endpoint.name,
@@ -62,22 +72,24 @@ impl<'e> View<'e> {
             downcast_renewed: endpoint.downcast_renewed,
             surrogate_ids: endpoint.surrogate_ids,
             cloudevents: endpoint.cloudevents,
+            ed25519_signature: endpoint.ed25519_signature,
             enabled: endpoint.enabled,
             disabled: endpoint.disabled,
             retry_schedule: &endpoint.retry_schedule,
             timeout_seconds: endpoint.timeout_seconds,
-            header_names: endpoint.headers.names().collect(),
-            auth: ShownAuth::new(&endpoint.auth),
+            header_names: secrets.headers.names().collect(),
+            auth: ShownAuth::new(&secrets.auth),
             secret: None,
+            older_secret_valid_until: secrets.older_valid_until(now),
             created_at: endpoint.created_at,
             updated_at: endpoint.updated_at,
         }
     }
 
-    pub(super) fn with_secret(endpoint: &'e Endpoint) -> Self {
+    pub(super) fn with_secret(configured: &'e Configured, now: Timestamp) -> Self {
         Self {
-            secret: Some(endpoint.secret.expose().to_owned()),
-            ..Self::new(endpoint)
+            secret: Some(configured.secrets.secret.expose().to_owned()),
+            ..Self::new(configured, now)
         }
     }
 }
@@ -96,23 +108,24 @@ impl<'e> ShownAuth<'e> {
 #[cfg(test)]
 mod tests {
     use payload::custom_headers::CustomHeaders;
+    use payload::id::OrganizationId;
     use payload::secret::Secret;
     use serde_json::{Value, json};
+    use state::{Endpoint, EndpointSecrets};
 
     use super::*;
 
     #[test]
     fn what_is_secret_is_not_shown() {
-        let mut endpoint = Endpoint::blank(
-            "ep_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-            "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-            Secret::generate(&mut rand::rng()),
-            "2026-11-21T10:00:00Z".parse().unwrap(),
-        );
+        let now = "2026-11-21T10:00:00Z".parse().unwrap();
+        let mut configured = Configured {
+            endpoint: Endpoint::blank(EndpointId::NIL, OrganizationId::NIL, now),
+            secrets: EndpointSecrets::new(Secret::generate(&mut rand::rng())),
+        };
         let Value::Object(headers) = json!({"X-College": "zq"}) else {
             panic!("an object")
         };
-        endpoint.headers = CustomHeaders::parse(headers).unwrap();
+        configured.secrets.headers = CustomHeaders::parse(headers).unwrap();
         let (token, password, key) = ("zq".to_owned(), "zq".to_owned(), "zq".to_owned());
         let (username, header) = ("hr".to_owned(), "X-Key".to_owned());
         for (auth, shown) in [
@@ -130,8 +143,8 @@ mod tests {
                 json!({"authType": "api_key", "header": "X-Key"}),
             ),
         ] {
-            endpoint.auth = auth;
-            let view = serde_json::to_value(View::new(&endpoint)).unwrap();
+            configured.secrets.auth = auth;
+            let view = serde_json::to_value(View::new(&configured, now)).unwrap();
             assert_eq!(view["auth"], shown);
             assert_eq!(view["header_names"], json!(["X-College"]));
             assert!(!view.to_string().contains("zq"), "{view:#}");
