@@ -3,7 +3,11 @@
 //! A secret is generated when it is first seen, and kept beside the tables when those are kept: what was
 //! sealed with it must open after a restart.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    path::Path,
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
 use axum::{
@@ -33,9 +37,8 @@ pub(crate) fn provide(wanted: &[Secret], data: Option<&Path>) -> Result<Secrets>
         _ => Secrets::new(),
     };
     for secret in wanted {
-        if !secrets.contains_key(&secret.arn()) {
-            let text = generate(secret)?;
-            secrets.insert(secret.arn(), text);
+        if let Entry::Vacant(place) = secrets.entry(secret.arn()) {
+            place.insert(generate(secret)?);
         }
     }
     if let Some(file) = file.filter(|_| !wanted.is_empty()) {

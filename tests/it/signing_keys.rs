@@ -36,7 +36,7 @@ async fn an_endpoint_that_asks_for_it_is_signed_for_with_the_key_pair_of_its_org
         stack.create_organization().await,
     );
     let (asymmetric, plain) = (Receiver::content().await, Receiver::content().await);
-    assert_eq!(published(&stack, &college).await, [json!({}); 0]);
+    assert!(published(&stack, &college).await.is_empty());
     let options = json!({"ed25519_signature": true});
     let endpoint = college
         .subscribe_with(&asymmetric.url, options.clone())

@@ -244,7 +244,9 @@ fn every_permission_names_its_actions_and_its_resource() {
             }
             let resource = statement["Resource"].to_string();
             assert!(
-                resource.contains("!GetAtt") || resource.contains("!Sub"),
+                ["!GetAtt", "!Sub", "\"!Ref\":\"RootKey\""]
+                    .iter()
+                    .any(|by| resource.contains(by)),
                 "{function}: {resource}"
             );
         }

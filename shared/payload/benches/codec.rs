@@ -14,7 +14,7 @@ use payload::event::Event;
 use payload::secret::Secret;
 use payload::signature::STANDARD;
 use payload::vocabulary::Vocabulary;
-use payload::webhook::Webhook;
+use payload::webhook::{Signers, Webhook};
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
@@ -146,7 +146,7 @@ fn headers(bencher: Bencher<'_, '_>, dialect: Dialect) {
         timestamp: event.timestamp,
         credential_id: None,
         endpoint: "ep_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id"),
-        secret: &secret,
+        signers: Signers::one(&secret),
         rendered: &rendered,
         cloudevents: false,
         at: NOW,

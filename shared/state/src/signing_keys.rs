@@ -134,10 +134,6 @@ fn place(organization: OrganizationId, holder: &str) -> Place<'_> {
     }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes fields by reference"
-)]
 fn write_public<S: Serializer>(key: &PublicKey, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(key)
 }

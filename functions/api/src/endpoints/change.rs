@@ -36,10 +36,10 @@ pub(super) fn change(
     let mut named = None;
     let read = read_strictly(body, |fields| {
         // Who has no subscription yet is being made, and may bring a secret.
-        if current.event_types.patterns().is_empty() {
-            if let Some(secret) = read_secret(fields) {
-                secrets.secret = secret;
-            }
+        if current.event_types.patterns().is_empty()
+            && let Some(secret) = read_secret(fields)
+        {
+            secrets.secret = secret;
         }
         named = subscription::read(&mut endpoint, fields);
         read_target(&mut endpoint, fields, target_policy);
