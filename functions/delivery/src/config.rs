@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use payload::target::TargetPolicy;
+use state::Breaker;
 use state::settings::{Faults, Resources, Settings};
 
 /// Settings of the function.
@@ -14,6 +15,8 @@ pub struct Config {
     pub(crate) retention: SignedDuration,
     /// Where webhooks may go.
     pub(crate) target_policy: TargetPolicy,
+    /// When an endpoint is left alone.
+    pub(crate) breaker: Breaker,
 }
 
 impl Config {
@@ -28,6 +31,7 @@ impl Config {
             root_key_secret: settings.required("ROOT_KEY_SECRET"),
             retention: settings.days("EVENT_RETENTION_DAYS"),
             target_policy: settings.target_policy(),
+            breaker: Breaker::after(settings.parsed("CIRCUIT_BREAKER_FAILURES")),
         };
         settings.check(config)
     }

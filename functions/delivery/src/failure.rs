@@ -54,6 +54,20 @@ impl Failure {
         }
     }
 
+    /// Whether the receiver does not work at all, as far as can be told from here: nothing is gained by
+    /// sending it the next webhook at once.
+    pub(crate) const fn is_outage(self) -> bool {
+        match self {
+            Self::ServerError | Self::Timeout | Self::Connect | Self::Broken => true,
+            Self::Redirect
+            | Self::Gone
+            | Self::ClientError
+            | Self::UnexpectedStatus
+            | Self::BlockedAddress
+            | Self::BlockedTarget => false,
+        }
+    }
+
     /// Whether the receiver, or what is in front of it, has too much to do.
     pub(crate) const fn is_overload(self, status: Option<u16>) -> bool {
         matches!(self, Self::Timeout) || matches!(status, Some(429 | 502 | 503 | 504))

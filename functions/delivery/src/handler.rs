@@ -6,16 +6,18 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
+use payload::id::EndpointId;
 use state::{
-    Accounts, Aws, Chain, Credentials, Deliveries, DeliveryQueue, Keyring, Message, StateError,
-    WakeUp,
+    Accounts, Aws, Breaker, Chain, Credentials, Deferred, Deliveries, DeliveryKey, DeliveryQueue,
+    DeliveryStatus, Keyring, Message, Outcome, StateError, WakeUp,
 };
 use tracing::{debug, error, warn};
 
 use crate::attempt::Sender;
 use crate::config::Config;
+use crate::group::Successes;
 use crate::known::Known;
-use crate::plan::{Attempted, Plan, plan};
+use crate::plan::{Attempted, Plan, Turn};
 use crate::record::log;
 use crate::rendering::rendering;
 use crate::signing::Signing;
@@ -30,6 +32,8 @@ pub struct Delivery {
     keyring: Keyring,
     sender: Sender,
     pub(crate) retention: SignedDuration,
+    pub(crate) breaker: Breaker,
+    pub(crate) successes: Successes,
 }
 
 /// A wake-up with the message that brought it.
@@ -42,13 +46,13 @@ pub(crate) struct Received {
 
 /// The time, read once from the clock and since then counted.
 #[derive(Clone, Copy)]
-struct Time {
+pub(crate) struct Time {
     read: Timestamp,
     since: Instant,
 }
 
 impl Time {
-    fn now(self) -> Timestamp {
+    pub(crate) fn now(self) -> Timestamp {
         self.read + SignedDuration::try_from(self.since.elapsed()).unwrap_or_default()
     }
 }
@@ -63,6 +67,7 @@ impl Delivery {
             resources,
             retention,
             target_policy,
+            breaker,
             ..
         } = config;
         Ok(Self {
@@ -77,6 +82,8 @@ impl Delivery {
             keyring,
             sender: Sender::new(target_policy)?,
             retention,
+            breaker,
+            successes: Successes::default(),
         })
     }
 
@@ -124,13 +131,10 @@ impl Delivery {
         let known = Known::read(self, &batch, time.now())
             .await
             .inspect_err(|error| error!(error = %Chain(error), "the batch comes back"))?;
-        let acted = join_all(
-            batch
-                .iter()
-                .map(|received| self.act(received, &known, time)),
-        )
-        .await;
-        for (received, acted) in batch.iter().zip(acted) {
+        let groups = groups(&batch);
+        let attending = groups.iter().map(|group| self.attend(group, &known, time));
+        let acted = join_all(attending).await;
+        for (received, acted) in groups.iter().flatten().zip(acted.into_iter().flatten()) {
             if let Err(error) = acted {
                 let event = received.wake_up.delivery().event;
                 warn!(event.id = %event, error = %Chain(&error), "the wake-up comes back");
@@ -140,49 +144,67 @@ impl Delivery {
         Ok(response)
     }
 
-    /// Does what one wake-up asks for. It is acknowledged only when the next wake-up of its delivery is in
-    /// the queue: else its message comes back and sends it.
-    async fn act(&self, received: &Received, known: &Known, time: Time) -> Result<(), StateError> {
-        let key = received.wake_up.delivery();
-        let (id, endpoint_id) = (key.event, key.endpoint);
-        if known.unreadable.contains(&id) {
-            return Err(StateError::unreadable("read what the wake-up is about"));
-        }
-        let event = known.event(id, time.now());
-        let account = known.account(key.organization);
-        let row = known.rows.get(&key);
-        match plan(received, row, event, account, time.now()) {
-            Plan::Done(reason) => {
-                debug!(event.id = %id, endpoint.id = %endpoint_id, "nothing to do: {reason}");
-                Ok(())
-            }
-            Plan::WakeAgain(row) => self.wake_next(row, time.now()).await,
-            Plan::Hold(held) => self.hold(held, time.now()).await,
-            Plan::Attempt(delivery, attempted) => {
-                let rendered = match rendering(attempted, &self.credentials).await? {
-                    Ok(rendered) => rendered,
-                    Err(why) => return self.skip(delivery, &why, time.now()).await,
-                };
-                // Without its secrets nothing is sent: it would not be signed.
-                let signing = Signing::open(&self.keyring, attempted, time.now()).await?;
-                let Attempted {
+    /// Does what one wake-up asks for; what an attempt says of the endpoint. A message is acknowledged only
+    /// when the next wake-up of its delivery is in the queue: else it comes back and sends it.
+    pub(crate) async fn act(
+        &self,
+        plan: Plan<'_>,
+        turn: Turn,
+        time: Time,
+    ) -> Result<Option<Outcome>, StateError> {
+        let (delivery, attempted) = match (plan, turn) {
+            (Plan::Done(delivery, reason), _) => {
+                let DeliveryKey {
                     event, endpoint, ..
-                } = attempted;
-                let sent = self
-                    .sender
-                    .attempt(endpoint, event, rendered, &signing, time.now());
-                let answer = sent.await;
-                let now = time.now();
-                let endpoint = self.heed_gone(endpoint, &answer, now).await?;
-                match self.record(delivery, &answer, &endpoint, now).await? {
-                    Some(delivery) => {
-                        log(&delivery, &answer);
-                        self.wake_next(&delivery, now).await
-                    }
-                    None => Ok(()),
-                }
+                } = delivery;
+                debug!(event.id = %event, endpoint.id = %endpoint, "nothing to do: {reason}");
+                return Ok(None);
             }
+            (Plan::WakeAgain(row), _) => {
+                self.wake_next(row, time.now()).await?;
+                return Ok(None);
+            }
+            (Plan::Hold(held), _) => {
+                self.hold(held, time.now()).await?;
+                return Ok(None);
+            }
+            (Plan::Attempt(delivery, _), Turn::Wait(wait)) => {
+                let reason = Deferred::CircuitOpen;
+                self.defer(delivery, reason, wait, time.now()).await?;
+                return Ok(None);
+            }
+            (Plan::Attempt(delivery, attempted), Turn::Go | Turn::Probe) => (delivery, attempted),
+        };
+        let rendered = match rendering(attempted, &self.credentials).await? {
+            Ok(rendered) => rendered,
+            Err(why) => {
+                self.skip(delivery, &why, time.now()).await?;
+                return Ok(None);
+            }
+        };
+        let Attempted {
+            event, endpoint, ..
+        } = attempted;
+        // Without its secrets nothing is sent: it would not be signed.
+        let signing = Signing::open(&self.keyring, attempted, time.now()).await?;
+        let sent = self
+            .sender
+            .attempt(endpoint, event, rendered, &signing, time.now());
+        let answer = sent.await;
+        let now = time.now();
+        let endpoint = self.heed_gone(endpoint, &answer, now).await?;
+        let recorded = self.record(delivery, &answer, &endpoint, now).await?;
+        if let Some(delivery) = &recorded {
+            log(delivery, &answer);
+            self.wake_next(delivery, now).await?;
         }
+        let status = recorded.map(|delivery| delivery.status);
+        Ok(Some(Outcome {
+            at: now,
+            answered: answer.answered(),
+            is_probe: turn == Turn::Probe,
+            exhausts: status == Some(DeliveryStatus::Exhausted),
+        }))
     }
 }
 
@@ -194,6 +216,19 @@ fn read(message: SqsMessage) -> Option<(Message, bool)> {
         .and_then(|count| count.parse::<u32>().ok());
     let redelivered = receives.is_some_and(|count| count > 1);
     Some((Message::read(&message.body?)?, redelivered))
+}
+
+/// A batch by endpoint, in the order in which its first wake-ups came.
+fn groups(batch: &[Received]) -> Vec<Vec<&Received>> {
+    let mut groups: Vec<(EndpointId, Vec<&Received>)> = Vec::new();
+    for received in batch {
+        let endpoint = received.wake_up.delivery().endpoint;
+        match groups.iter_mut().find(|(of, _)| *of == endpoint) {
+            Some((_, group)) => group.push(received),
+            None => groups.push((endpoint, vec![received])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
 }
 
 /// Adds a wake-up to a batch, once: twice it would be attempted twice. One comes back when it fails.

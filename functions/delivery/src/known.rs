@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use payload::id::{EventId, OrganizationId};
-use state::{Account, Delivery as Row, DeliveryKey, Found, StateError, StoredEvent};
+use state::{
+    Account, Delivery as Row, DeliveryKey, Endpoint, Found, Health, StateError, StoredEvent,
+};
 
 use crate::handler::{Delivery, Received};
-use crate::plan::may_have_begun;
+use crate::plan::{Plan, may_have_begun, plan};
 
 /// Rows, events and accounts of a batch.
 pub(crate) struct Known {
-    pub(crate) rows: HashMap<DeliveryKey, Row>,
+    rows: HashMap<DeliveryKey, Row>,
     /// Events with a row that cannot be read.
-    pub(crate) unreadable: HashSet<EventId>,
+    unreadable: HashSet<EventId>,
     events: HashMap<EventId, StoredEvent>,
     accounts: HashMap<OrganizationId, Arc<Account>>,
 }
@@ -76,13 +78,34 @@ impl Known {
         })
     }
 
-    /// An event that is still kept.
-    pub(crate) fn event(&self, id: EventId, now: Timestamp) -> Option<&StoredEvent> {
-        self.events.get(&id).filter(|event| event.is_kept(now))
+    /// What a wake-up leads to.
+    ///
+    /// # Errors
+    /// Its event cannot be read.
+    pub(crate) fn plan(&self, received: &Received, now: Timestamp) -> Result<Plan<'_>, StateError> {
+        let key = received.wake_up.delivery();
+        if self.unreadable.contains(&key.event) {
+            return Err(StateError::unreadable("read what the wake-up is about"));
+        }
+        let event = self.events.get(&key.event);
+        let event = event.filter(|event| event.is_kept(now));
+        let (row, account) = (self.rows.get(&key), self.account(key.organization));
+        Ok(plan(received, row, event, account, now))
     }
 
-    /// The account of an organization.
-    pub(crate) fn account(&self, organization: OrganizationId) -> Option<&Account> {
+    /// The endpoint of a wake-up.
+    pub(crate) fn endpoint(&self, received: &Received) -> Option<&Endpoint> {
+        let key = received.wake_up.delivery();
+        self.account(key.organization)?.endpoint(key.endpoint)
+    }
+
+    /// How an endpoint is doing; `None`: it is well.
+    pub(crate) fn health(&self, endpoint: &Endpoint) -> Option<&Health> {
+        let account = self.account(endpoint.organization_id)?;
+        account.health.get(&endpoint.id)
+    }
+
+    fn account(&self, organization: OrganizationId) -> Option<&Account> {
         self.accounts.get(&organization).map(Arc::as_ref)
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! Trigger: the delivery queue, whose messages are wake-ups. Effects: one HTTP request per wake-up
 //! that is due, one conditional write of the delivery's row, one wake-up for the next attempt; none of
-//! the first and last where the event cannot be said in the endpoint's dialect, which is counted.
+//! the first and last where the event cannot be said in the endpoint's dialect, which is counted, and none
+//! of the first while the endpoint's circuit is open. Of an endpoint that fails its health is written, once
+//! per batch; one that is gone, or has failed for days, is disabled.
 //! Idempotent by the row: a wake-up for an attempt that was made is acknowledged without another.
 //! A crash between the request and the write repeats the request, with the same `webhook-id`. Who
 //! retries: the queue, after its visibility timeout, for what is our fault; the retry schedule for
@@ -13,6 +15,7 @@
 mod attempt;
 mod config;
 mod failure;
+mod group;
 mod handler;
 mod known;
 mod outcome;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use payload::retry::Failed;
-use state::{Attempt, Delivery, DeliveryStatus, Endpoint, HISTORY_LENGTH};
+use state::{Answered, Attempt, Delivery, DeliveryStatus, Endpoint, HISTORY_LENGTH};
 
 use crate::failure::Failure;
 
@@ -23,6 +23,17 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<Duration>,
     /// The start of the answer's body.
     pub(crate) body: Option<String>,
+}
+
+impl Answer {
+    /// What it says of the endpoint.
+    pub(crate) fn answered(&self) -> Answered {
+        match self.failure {
+            None => Answered::Success,
+            Some(failure) if failure.is_outage() => Answered::Outage,
+            Some(_) => Answered::Refusal,
+        }
+    }
 }
 
 /// The delivery after this answer to its next attempt. `spread` is a random number in 0..=1.

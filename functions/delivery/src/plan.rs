@@ -1,22 +1,56 @@
 //! What a wake-up leads to, decided from what was read. Nothing here has an effect.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
-use payload::event_type::EventType;
-use state::{Account, Delivery, Endpoint, OVERDUE_AFTER, StoredEvent, WakeUp};
+use state::{Account, Delivery, DeliveryKey, Endpoint, Gate, OVERDUE_AFTER, StoredEvent, WakeUp};
 
 use crate::handler::Received;
 
 /// What to do about a wake-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Plan<'a> {
-    /// Nothing is left to do, for this reason.
-    Done(&'static str),
+    /// Nothing is left to do for this delivery, for this reason.
+    Done(DeliveryKey, &'static str),
     /// The attempt was recorded, or deferred, but maybe its next wake-up was not sent.
     WakeAgain(&'a Delivery),
     /// Keep the delivery until someone asks for it.
     Hold(Delivery),
     /// Make the attempt that follows on this state.
     Attempt(Delivery, Attempted<'a>),
+}
+
+impl<'a> Plan<'a> {
+    /// The endpoint that it would send to, if it has to ask whether it may.
+    pub(crate) fn asks(&self) -> Option<&'a Endpoint> {
+        match self {
+            Self::Attempt(delivery, attempted) if !delivery.by_hand => Some(attempted.endpoint),
+            _ => None,
+        }
+    }
+
+    /// Its turn, where the endpoint's gate says so; the probe goes to the first that asks.
+    pub(crate) fn turn(&self, gate: &mut Gate, probe: Duration) -> Turn {
+        match *gate {
+            _ if self.asks().is_none() => Turn::Go,
+            Gate::Go => Turn::Go,
+            Gate::Probe => {
+                *gate = Gate::Wait(probe);
+                Turn::Probe
+            }
+            Gate::Wait(wait) => Turn::Wait(wait),
+        }
+    }
+}
+
+/// Whether an attempt is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Go,
+    /// It is, to find out for all others.
+    Probe,
+    /// It is deferred by so much.
+    Wait(Duration),
 }
 
 /// What an attempt sends, and where.
@@ -44,12 +78,13 @@ pub(crate) fn plan<'a>(
     now: Timestamp,
 ) -> Plan<'a> {
     let wake_up = &received.wake_up;
+    let key = wake_up.delivery();
     let Some(event) = event else {
-        return Plan::Done("its event is no longer kept");
+        return Plan::Done(key, "its event is no longer kept");
     };
     if let Some(row) = row {
         if !row.status.is_open() {
-            return Plan::Done("it was finished before");
+            return Plan::Done(key, "it was finished before");
         }
         // What the sweep wakes up needs no message.
         let may_be_unsent = received.redelivered && row.queued;
@@ -57,7 +92,7 @@ pub(crate) fn plan<'a>(
             return if may_be_unsent && wake_up.attempt == row.attempts {
                 Plan::WakeAgain(row)
             } else {
-                Plan::Done("this attempt was made before")
+                Plan::Done(key, "this attempt was made before")
             };
         }
         // Deferred once more it would have two wake-ups, and both would be deferred from then on.
@@ -65,15 +100,15 @@ pub(crate) fn plan<'a>(
             return if may_be_unsent {
                 Plan::WakeAgain(row)
             } else {
-                Plan::Done("it was deferred before")
+                Plan::Done(key, "it was deferred before")
             };
         }
     }
     let delivery = row
         .cloned()
-        .unwrap_or_else(|| pending(wake_up, event.event_type));
+        .unwrap_or_else(|| Delivery::pending(key, event.event_type));
     let endpoint = account.and_then(|account| {
-        let endpoint = account.endpoint(wake_up.delivery().endpoint)?;
+        let endpoint = account.endpoint(key.endpoint)?;
         let may_be_sent = endpoint.enabled || delivery.even_if_disabled;
         may_be_sent.then_some(Attempted {
             event,
@@ -87,17 +122,12 @@ pub(crate) fn plan<'a>(
     }
 }
 
-fn pending(wake_up: &WakeUp, event_type: EventType) -> Delivery {
-    Delivery::pending(wake_up.delivery(), event_type)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use jiff::{SignedDuration, Timestamp};
+    use payload::event_type::EventType;
     use payload::id::{EndpointId, EventId, OrganizationId};
-    use state::{Deferred, DeliveryKey, DeliveryStatus, testing};
+    use state::{Deferred, DeliveryStatus, testing};
 
     use super::*;
 
@@ -150,7 +180,7 @@ mod tests {
 
     fn name(plan: &Plan<'_>) -> &'static str {
         match plan {
-            Plan::Done(_) => "done",
+            Plan::Done(..) => "done",
             Plan::WakeAgain(_) => "wake again",
             Plan::Hold(_) => "hold",
             Plan::Attempt(..) => "attempt",
@@ -265,6 +295,34 @@ mod tests {
         let mut row = row(&world, DeliveryStatus::Retrying, 1);
         row.even_if_disabled = true;
         assert_eq!(name(&planned(&world, Some(&row))), "attempt");
+    }
+
+    #[test]
+    fn one_of_many_attempts_is_the_probe_and_one_that_a_person_asked_for_is_made_in_any_case() {
+        let world = world(2);
+        let row = row(&world, DeliveryStatus::Retrying, 1);
+        let by_hand = Delivery {
+            by_hand: true,
+            ..row.clone()
+        };
+        let rows = [&by_hand, &row, &row];
+        let wait = Duration::from_secs(25);
+        for (mut gate, expected) in [
+            (Gate::Go, [Turn::Go; 3]),
+            (Gate::Probe, [Turn::Go, Turn::Probe, Turn::Wait(wait)]),
+            (
+                Gate::Wait(wait),
+                [Turn::Go, Turn::Wait(wait), Turn::Wait(wait)],
+            ),
+        ] {
+            let turns = rows.map(|row| planned(&world, Some(row)).turn(&mut gate, wait));
+            assert_eq!(turns, expected);
+        }
+        // What sends nothing has no part in it.
+        let mut gate = Gate::Probe;
+        let done = plan(&world.received, None, None, None, now());
+        assert_eq!(done.turn(&mut gate, wait), Turn::Go);
+        assert_eq!(gate, Gate::Probe);
     }
 
     #[test]

@@ -59,7 +59,6 @@ impl Delivery {
 
     /// Puts an attempt off that is due and may not be made yet. Called for a wake-up of this very attempt:
     /// its successor is in the queue, or on the agenda of the sweep, when this returns `Ok`.
-    #[expect(dead_code, reason = "no limit asks for it")]
     pub(crate) async fn defer(
         &self,
         mut delivery: state::Delivery,

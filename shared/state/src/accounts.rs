@@ -1,5 +1,6 @@
 //! The table Accounts: organizations with their endpoints, keys and relays.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::cache::Cache;
 use crate::endpoints::{Disabled, DisabledReason, Endpoint};
 use crate::error::StateError;
+use crate::health::Health;
 use crate::keys::KeyRecord;
 use crate::keyspace::{self, ENDPOINT_PREFIX, ORGANIZATION, ORGANIZATIONS, SIGNING_KEY_PREFIX};
 use crate::relays::Relay;
@@ -50,6 +52,8 @@ pub struct Account {
     pub endpoints: Vec<Endpoint>,
     /// Its key pairs, oldest first, those that were replaced too.
     pub signing_keys: Vec<SigningKey>,
+    /// How those of them are doing that fail.
+    pub health: HashMap<EndpointId, Health>,
 }
 
 impl Account {
@@ -128,6 +132,17 @@ impl Accounts {
         self.accounts.forget(&id);
     }
 
+    /// Remembers how an endpoint is doing for those who ask next; `None`: it is well.
+    pub(crate) fn remember_health(&self, endpoint: &Endpoint, health: Option<&Health>) {
+        self.accounts.update(&endpoint.organization_id, |account| {
+            let known = &mut Arc::make_mut(account).health;
+            match health {
+                Some(health) => known.insert(endpoint.id, health.clone()),
+                None => known.remove(&endpoint.id),
+            };
+        });
+    }
+
     /// An organization with its endpoints, as it is now.
     ///
     /// # Errors
@@ -147,6 +162,7 @@ impl Accounts {
         let mut organization = None;
         let mut endpoints = Vec::new();
         let mut signing_keys = Vec::new();
+        let mut health = HashMap::new();
         while let Some(page) = pages.next().await {
             for item in page
                 .map_err(StateError::while_doing("read an organization"))?
@@ -159,7 +175,12 @@ impl Accounts {
                     Some(sk) if sk.starts_with(SIGNING_KEY_PREFIX) => {
                         signing_keys.push(from_item(item)?);
                     }
-                    _ => {}
+                    Some(sk) => {
+                        if let Some(endpoint) = keyspace::health_of(sk) {
+                            health.insert(endpoint, from_item(item)?);
+                        }
+                    }
+                    None => {}
                 }
             }
         }
@@ -167,6 +188,7 @@ impl Accounts {
             organization,
             endpoints,
             signing_keys,
+            health,
         }))
     }
 

@@ -36,6 +36,14 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
         entries.insert(key, (now, value));
     }
 
+    /// Changes what is remembered, which gets no younger by that.
+    pub(crate) fn update(&self, key: &K, change: impl FnOnce(&mut V)) {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, value)) = entries.get_mut(key) {
+            change(value);
+        }
+    }
+
     pub(crate) fn forget(&self, key: &K) {
         self.0
             .lock()
@@ -57,6 +65,9 @@ mod tests {
             cache.get(&"key", read_at + SignedDuration::from_millis(2_999)),
             Some(1)
         );
+        assert_eq!(cache.get(&"key", read_at + CACHED_FOR), None);
+        cache.update(&"key", |value| *value = 2);
+        assert_eq!(cache.get(&"key", read_at), Some(2));
         assert_eq!(cache.get(&"key", read_at + CACHED_FOR), None);
         cache.forget(&"key");
         assert_eq!(cache.get(&"key", read_at), None);

@@ -114,6 +114,9 @@ pub struct Delivery {
     /// Whether the next attempt is to be made although the endpoint is disabled.
     #[serde(skip_serializing_if = "is_false", default)]
     pub even_if_disabled: bool,
+    /// Whether a person asked for the next attempt: it is made although the endpoint's circuit is open.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub by_hand: bool,
     /// When this row was last written.
     #[serde(serialize_with = "timestamp::serialize")]
     pub updated_at: Timestamp,
@@ -172,6 +175,7 @@ impl Delivery {
             replays: 0,
             replayed_by: None,
             even_if_disabled: false,
+            by_hand: false,
             updated_at: key.event.created_at(),
             revision: 0,
         }
@@ -194,6 +198,7 @@ impl Delivery {
         self.recovered = None;
         self.deferred = None;
         self.even_if_disabled = false;
+        self.by_hand = false;
     }
 
     /// The wake-up that the next attempt needs.
@@ -288,6 +293,7 @@ mod tests {
             delivered_at: at,
             queued: true,
             even_if_disabled: true,
+            by_hand: true,
             recovered: Some(Recovered { times: 2, at: time }),
             deferred: Some(Deferral {
                 reason: Deferred::CircuitOpen,

@@ -86,6 +86,8 @@ pub struct Disabled {
 pub enum DisabledReason {
     /// It answered 410: it is gone, and wants no more.
     Gone,
+    /// For days all its attempts failed.
+    Failing,
 }
 
 impl Endpoint {

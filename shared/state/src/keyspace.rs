@@ -9,11 +9,12 @@ use crate::bucket::Bucket;
 pub(crate) const PK: &str = "pk";
 pub(crate) const SK: &str = "sk";
 pub(crate) const ENDPOINT_PREFIX: &str = "endpoint#";
+pub(crate) const HEALTH_PREFIX: &str = "health#";
 pub(crate) const SIGNING_KEY_PREFIX: &str = "jwk#";
 pub(crate) const KEY_PREFIX: &str = "key#";
 pub(crate) const RELAY_PREFIX: &str = "relay#";
-/// Sort key of an organization's own row. Sorts after `endpoint#…` and `jwk#…`, so that one query
-/// up to here reads an organization with its endpoints and signing keys.
+/// Sort key of an organization's own row. Sorts after `endpoint#…`, `health#…` and `jwk#…`, so that one
+/// query up to here reads an organization with its endpoints, how they are doing, and its signing keys.
 pub(crate) const ORGANIZATION: &str = "org";
 /// Partition that lists all organizations.
 pub(crate) const ORGANIZATIONS: &str = "organizations";
@@ -31,6 +32,16 @@ pub(crate) fn organization(id: OrganizationId) -> String {
 
 pub(crate) fn endpoint(id: EndpointId) -> String {
     format!("{ENDPOINT_PREFIX}{id}")
+}
+
+/// How an endpoint is doing, while it fails.
+pub(crate) fn health(id: EndpointId) -> String {
+    format!("{HEALTH_PREFIX}{id}")
+}
+
+/// The endpoint that such a row is about.
+pub(crate) fn health_of(sk: &str) -> Option<EndpointId> {
+    sk.strip_prefix(HEALTH_PREFIX)?.parse().ok()
 }
 
 pub(crate) fn key(id: KeyId) -> String {
@@ -160,7 +171,9 @@ mod tests {
     }
 
     #[test]
-    fn one_query_up_to_the_organization_row_covers_endpoints_and_no_counters_or_relays() {
+    fn one_query_up_to_the_organization_row_covers_endpoints_with_their_health_and_no_counters_or_relays()
+     {
+        assert!(ENDPOINT_PREFIX < HEALTH_PREFIX && HEALTH_PREFIX < ORGANIZATION);
         assert!(ENDPOINT_PREFIX < SIGNING_KEY_PREFIX && SIGNING_KEY_PREFIX < ORGANIZATION);
         assert!(ORGANIZATION < RELAY_PREFIX && ORGANIZATION < "stats#");
     }

@@ -16,7 +16,7 @@ const MAX_TRIES: usize = 3;
 pub struct Restart {
     /// When its next attempt is due.
     pub at: Timestamp,
-    /// The replay that does it, if it is one of a range.
+    /// The replay that does it, if it is one of a range; else a person asked for this one delivery.
     pub by: Option<ReplayId>,
     /// Whether one attempt is made although the endpoint is disabled.
     pub even_if_disabled: bool,
@@ -36,6 +36,7 @@ impl Delivery {
         self.replays += 1;
         self.replayed_by = restart.by.or(self.replayed_by);
         self.even_if_disabled = restart.even_if_disabled;
+        self.by_hand = restart.by.is_none();
     }
 }
 

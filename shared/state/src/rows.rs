@@ -1,10 +1,11 @@
 //! Rows as items, and pages of them.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::fmt::Debug;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use serde::Serialize;
@@ -138,22 +139,17 @@ pub(crate) async fn put_on_revision(
 }
 
 /// Whether a conditional write was made; that its condition did not hold is no error.
-pub(crate) fn is_written<T, R>(
-    put: Result<T, SdkError<PutItemError, R>>,
+pub(crate) fn is_written<T, E, R>(
+    write: Result<T, SdkError<E, R>>,
     doing: &'static str,
 ) -> Result<bool, StateError>
 where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     R: Debug + Send + Sync + 'static,
 {
-    match put {
+    match write {
         Ok(_) => Ok(true),
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-        {
-            Ok(false)
-        }
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
         Err(error) => Err(StateError::while_doing(doing)(error)),
     }
 }

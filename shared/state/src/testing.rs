@@ -1,5 +1,7 @@
 //! Rows made up for tests of the functions' decisions.
 
+use std::collections::HashMap;
+
 use payload::dialect::Dialect;
 use payload::event_type::{EventType, Subscription};
 
@@ -29,6 +31,7 @@ pub fn account(key: DeliveryKey) -> Account {
         organization,
         endpoints: vec![endpoint],
         signing_keys: Vec::new(),
+        health: HashMap::new(),
     }
 }
 

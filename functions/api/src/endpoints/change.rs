@@ -9,17 +9,18 @@ use payload::secret::{MalformedSecret, Secret};
 use payload::target::TargetPolicy;
 use reply::Problem;
 use serde_json::{Map, Value};
-use state::{Endpoint, EndpointSecrets};
+use state::{Endpoint, EndpointSecrets, Health};
 
 use super::subscription::{self, Unrepresentable};
 
 const MAX_TIMEOUT_SECONDS: u64 = 30;
 
-/// An endpoint, and what is secret about it.
+/// An endpoint, what is secret about it, and how it is doing while it fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Configured {
     pub(super) endpoint: Endpoint,
     pub(super) secrets: EndpointSecrets,
+    pub(super) health: Option<Health>,
 }
 
 /// The endpoint with the members of a body in place of its own.
@@ -31,6 +32,7 @@ pub(super) fn change(
     let Configured {
         mut endpoint,
         mut secrets,
+        health,
     } = current.clone();
     let current = &current.endpoint;
     let mut named = None;
@@ -64,7 +66,11 @@ pub(super) fn change(
         }
     }
     match (is_read, types.is_empty()) {
-        (true, true) => Ok(Configured { endpoint, secrets }),
+        (true, true) => Ok(Configured {
+            endpoint,
+            secrets,
+            health,
+        }),
         (true, false) => Err(Problem::unrepresentable(endpoint.dialect, types, faults)),
         (false, _) => Err(Problem::invalid(faults)),
     }

@@ -35,6 +35,7 @@ pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>,
     let blank = Configured {
         endpoint: Endpoint::blank(id, account.organization.id, call.now),
         secrets: EndpointSecrets::new(Secret::generate(&mut rand::rng())),
+        health: None,
     };
     let mut made = change(&blank, body, api.target_policy)?;
     if account.endpoints.len() >= MAX_ENDPOINTS {
@@ -52,7 +53,7 @@ pub(crate) async fn list(api: &Api, call: &Call<'_>) -> Result<Response<Body>, P
     let account = call.account(api).await?;
     let mut all = Vec::with_capacity(account.endpoints.len());
     for endpoint in &account.endpoints {
-        all.push(open(api, endpoint).await?);
+        all.push(open(api, &account, endpoint).await?);
     }
     let views: Vec<View<'_>> = all.iter().map(|it| View::new(it, call.now)).collect();
     Ok(page::answer(&views, None))
@@ -61,7 +62,7 @@ pub(crate) async fn list(api: &Api, call: &Call<'_>) -> Result<Response<Body>, P
 /// `GET /endpoints/{id}`.
 pub(crate) async fn get(api: &Api, call: &Call<'_>, id: &str) -> Result<Response<Body>, Problem> {
     let account = call.account(api).await?;
-    let found = open(api, find(&account, id)?).await?;
+    let found = open(api, &account, find(&account, id)?).await?;
     Ok(reply::json(200, &View::new(&found, call.now)))
 }
 
@@ -86,13 +87,19 @@ async fn apply(
 ) -> Result<Configured, Problem> {
     for _ in 0..MAX_UPDATE_TRIES {
         let account = call.account(api).await?;
-        let current = open(api, find(&account, id)?).await?;
+        let current = open(api, &account, find(&account, id)?).await?;
         let mut changed = change(&current)?;
         provide_signing_key(api, &account, &changed.endpoint, call.now).await?;
         api.keyring
             .seal_endpoint(&mut changed.endpoint, &changed.secrets);
         changed.endpoint.updated_at = call.now;
         changed.endpoint.revision += 1;
+        // What its failures said was about what it was: with an old row it would be given up again at its
+        // first failure. Before the change: whoever knows of that finds no such row.
+        if begins_anew(&current.endpoint, &changed.endpoint) {
+            api.accounts.forget_health(&changed.endpoint).await?;
+            changed.health = None;
+        }
         if api.accounts.update_endpoint(&changed.endpoint).await? {
             return Ok(changed);
         }
@@ -116,7 +123,7 @@ pub(crate) async fn reseal(
         if api.keyring.is_current(&endpoint.sealed) {
             continue;
         }
-        let mut current = open(api, endpoint).await?;
+        let mut current = open(api, account, endpoint).await?;
         api.keyring
             .seal_endpoint(&mut current.endpoint, &current.secrets);
         current.endpoint.updated_at = call.now;
@@ -126,12 +133,18 @@ pub(crate) async fn reseal(
     Ok(resealed)
 }
 
-/// An endpoint with its secrets.
-async fn open(api: &Api, endpoint: &Endpoint) -> Result<Configured, Problem> {
+/// An endpoint with its secrets, and how it is doing.
+async fn open(api: &Api, account: &Account, endpoint: &Endpoint) -> Result<Configured, Problem> {
     Ok(Configured {
         endpoint: endpoint.clone(),
         secrets: api.keyring.open_endpoint(endpoint).await?,
+        health: account.health.get(&endpoint.id).cloned(),
     })
+}
+
+/// Whether what is known of an endpoint says nothing of what it becomes.
+fn begins_anew(current: &Endpoint, changed: &Endpoint) -> bool {
+    changed.enabled && !current.enabled || changed.url != current.url
 }
 
 /// Makes the organization's first key pair when the first endpoint wants signatures by it.
@@ -155,6 +168,7 @@ pub(crate) async fn delete(
 ) -> Result<Response<Body>, Problem> {
     let account = call.account(api).await?;
     let endpoint = find(&account, id)?;
+    api.accounts.forget_health(endpoint).await?;
     api.accounts
         .delete_endpoint(endpoint.organization_id, endpoint.id)
         .await?;

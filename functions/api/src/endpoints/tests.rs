@@ -16,6 +16,7 @@ fn blank() -> Configured {
     Configured {
         endpoint: Endpoint::blank(EndpointId::NIL, OrganizationId::NIL, now),
         secrets: EndpointSecrets::new(Secret::generate(&mut rand::rng())),
+        health: None,
     }
 }
 

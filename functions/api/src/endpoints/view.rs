@@ -9,7 +9,7 @@ use payload::retry::RetrySchedule;
 use payload::timestamp;
 use payload::unmappable::OnUnmappable;
 use serde::Serialize;
-use state::Disabled;
+use state::{Disabled, Health};
 
 use super::change::Configured;
 
@@ -30,6 +30,9 @@ pub(super) struct View<'e> {
     enabled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     disabled: Option<Disabled>,
+    /// While it fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<ShownHealth>,
     retry_schedule: &'e RetrySchedule,
     timeout_seconds: u8,
     header_names: Vec<&'e str>,
@@ -48,6 +51,31 @@ pub(super) struct View<'e> {
     updated_at: Timestamp,
 }
 
+/// What happened since its last success.
+#[derive(Serialize)]
+struct ShownHealth {
+    #[serde(serialize_with = "timestamp::serialize")]
+    failing_since: Timestamp,
+    failures: u32,
+    #[serde(serialize_with = "timestamp::serialize")]
+    last_failure_at: Timestamp,
+    circuit: ShownCircuit,
+    #[serde(
+        serialize_with = "timestamp::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    open_until: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum ShownCircuit {
+    Closed,
+    Open,
+    /// One attempt may be made, to find out.
+    HalfOpen,
+}
+
 /// How we authenticate ourselves, without what is secret about it.
 #[derive(Serialize)]
 #[serde(tag = "authType", rename_all = "snake_case")]
@@ -60,7 +88,11 @@ enum ShownAuth<'e> {
 
 impl<'e> View<'e> {
     pub(super) fn new(configured: &'e Configured, now: Timestamp) -> Self {
-        let Configured { endpoint, secrets } = configured;
+        let Configured {
+            endpoint,
+            secrets,
+            health,
+        } = configured;
         Self {
             id: endpoint.id,
             name: &endpoint.name,
@@ -75,6 +107,7 @@ impl<'e> View<'e> {
             ed25519_signature: endpoint.ed25519_signature,
             enabled: endpoint.enabled,
             disabled: endpoint.disabled,
+            health: health.as_ref().map(|health| ShownHealth::new(health, now)),
             retry_schedule: &endpoint.retry_schedule,
             timeout_seconds: endpoint.timeout_seconds,
             header_names: secrets.headers.names().collect(),
@@ -90,6 +123,23 @@ impl<'e> View<'e> {
         Self {
             secret: Some(configured.secrets.secret.expose().to_owned()),
             ..Self::new(configured, now)
+        }
+    }
+}
+
+impl ShownHealth {
+    fn new(health: &Health, now: Timestamp) -> Self {
+        let open_until = health.circuit.map(|circuit| circuit.open_until);
+        Self {
+            failing_since: health.failing_since,
+            failures: health.failures,
+            last_failure_at: health.last_failure_at,
+            circuit: match open_until {
+                None => ShownCircuit::Closed,
+                Some(until) if now < until => ShownCircuit::Open,
+                Some(_) => ShownCircuit::HalfOpen,
+            },
+            open_until,
         }
     }
 }
@@ -121,6 +171,7 @@ mod tests {
         let mut configured = Configured {
             endpoint: Endpoint::blank(EndpointId::NIL, OrganizationId::NIL, now),
             secrets: EndpointSecrets::new(Secret::generate(&mut rand::rng())),
+            health: None,
         };
         let Value::Object(headers) = json!({"X-College": "zq"}) else {
             panic!("an object")

@@ -1,0 +1,201 @@
+//! The wake-ups of a batch for one endpoint. What they have in common is decided once for all of them:
+//! whether the endpoint is sent anything, and what its answers say of it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::Timestamp;
+use payload::id::EndpointId;
+use state::{Chain, DisabledReason, Endpoint, Gate, Health, Outcome, StateError};
+use tracing::{info, warn};
+
+use crate::handler::{Delivery, Received, Time};
+use crate::known::Known;
+use crate::plan::{Plan, Turn};
+
+/// What a probe may take beside its request.
+const PROBE_MARGIN: Duration = Duration::from_secs(10);
+/// For so long an endpoint is left alone of which it cannot be found out whether it may be sent something.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
+/// Beyond this many endpoints the memory starts over: an environment lives for hours.
+const MAX_REMEMBERED: usize = 10_000;
+
+/// When endpoints last succeeded here. What is known of an endpoint may be seconds old: others may have
+/// begun to count its failures, and do not know that it succeeds in between.
+#[derive(Debug, Default)]
+pub(crate) struct Successes(Mutex<HashMap<EndpointId, Outcome>>);
+
+impl Successes {
+    /// What attempts say of an endpoint, together with what is remembered of it.
+    fn with(&self, endpoint: EndpointId, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+        let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        outcomes.extend(remembered.get(&endpoint));
+        let successes = outcomes.iter().filter(|outcome| outcome.is_success());
+        if let Some(last) = successes.max() {
+            if remembered.len() >= MAX_REMEMBERED {
+                remembered.clear();
+            }
+            remembered.insert(endpoint, *last);
+        }
+        outcomes
+    }
+}
+
+/// How long a probe takes at most.
+fn probe_takes(endpoint: &Endpoint) -> Duration {
+    Duration::from_secs(endpoint.timeout_seconds.into()) + PROBE_MARGIN
+}
+
+/// What the attempts of a batch made of an endpoint.
+struct Noted {
+    before: Option<Health>,
+    after: Option<Health>,
+    /// That it was disabled, because it has failed for too long.
+    is_disabled: bool,
+}
+
+impl Delivery {
+    /// Does what the wake-ups for one endpoint ask for, all at once; an answer for each.
+    pub(crate) async fn attend(
+        &self,
+        group: &[&Received],
+        known: &Known,
+        time: Time,
+    ) -> Vec<Result<(), StateError>> {
+        let plan = |received: &&Received| known.plan(received, time.now());
+        let plans: Vec<Result<Plan<'_>, StateError>> = group.iter().map(plan).collect();
+        let asks = plans.iter().flatten().find_map(Plan::asks);
+        let mut gate = match asks {
+            Some(endpoint) => {
+                self.gate(endpoint, known.health(endpoint), time.now())
+                    .await
+            }
+            None => Gate::Go,
+        };
+        let probe = asks.map(probe_takes).unwrap_or_default();
+        let acting = plans.into_iter().map(|plan| {
+            let turn = |plan: &Plan<'_>| plan.turn(&mut gate, probe);
+            let turn = plan.as_ref().map_or(Turn::Go, turn);
+            async move { self.act(plan?, turn, time).await }
+        });
+        let acting: Vec<_> = acting.collect();
+        let acted = join_all(acting).await;
+
+        let outcomes = acted.iter().flatten().flatten().copied().collect();
+        let endpoint = group.first().and_then(|received| known.endpoint(received));
+        if let Some(endpoint) = endpoint {
+            self.note(endpoint, known, outcomes, time.now()).await;
+        }
+        acted.into_iter().map(|acted| acted.map(drop)).collect()
+    }
+
+    /// Whether an endpoint may be sent something.
+    async fn gate(&self, endpoint: &Endpoint, health: Option<&Health>, now: Timestamp) -> Gate {
+        let takes = probe_takes(endpoint);
+        let admitted = self
+            .accounts
+            .admit(endpoint, health, takes, self.breaker, now)
+            .await;
+        admitted.unwrap_or_else(|error| {
+            warn!(endpoint.id = %endpoint.id, error = %Chain(&error), "no probe is made");
+            Gate::Wait(ASK_AGAIN)
+        })
+    }
+
+    /// Writes down what attempts say of their endpoint. The attempts are recorded by now: if this fails,
+    /// the endpoint is taken for healthier than it is, until its next failure.
+    async fn note(
+        &self,
+        endpoint: &Endpoint,
+        known: &Known,
+        outcomes: Vec<Outcome>,
+        now: Timestamp,
+    ) {
+        if outcomes.is_empty() {
+            return;
+        }
+        let outcomes = self.successes.with(endpoint.id, outcomes);
+        match self
+            .judge(endpoint, known.health(endpoint), &outcomes, now)
+            .await
+        {
+            Ok(noted) => log(endpoint, &noted),
+            Err(error) => {
+                warn!(endpoint.id = %endpoint.id, error = %Chain(&error), "its health is not noted");
+            }
+        }
+    }
+
+    async fn judge(
+        &self,
+        endpoint: &Endpoint,
+        before: Option<&Health>,
+        outcomes: &[Outcome],
+        now: Timestamp,
+    ) -> Result<Noted, StateError> {
+        let noted = self
+            .accounts
+            .note(endpoint, before, outcomes, self.breaker, now);
+        let after = noted.await?;
+        let gives_up =
+            endpoint.enabled && after.as_ref().is_some_and(|after| after.is_given_up(now));
+        let is_disabled = gives_up
+            && self
+                .accounts
+                .disable_endpoint(endpoint, DisabledReason::Failing, now)
+                .await?;
+        Ok(Noted {
+            before: before.cloned(),
+            after,
+            is_disabled,
+        })
+    }
+}
+
+/// One line for each thing that changes what an endpoint is sent.
+fn log(endpoint: &Endpoint, noted: &Noted) {
+    let circuit = |health: &Option<Health>| health.as_ref().and_then(|health| health.circuit);
+    let id = endpoint.id;
+    match (circuit(&noted.before), circuit(&noted.after)) {
+        (before, Some(after)) if before.is_none_or(|before| before.times != after.times) => {
+            let until = payload::timestamp::canonical(after.open_until);
+            warn!(endpoint.id = %id, "the endpoint does not work: its circuit is open until {until}");
+        }
+        (Some(_), None) => {
+            info!(endpoint.id = %id, "the endpoint works again: its circuit is closed")
+        }
+        _ => {}
+    }
+    if noted.is_disabled {
+        warn!(endpoint.id = %id, "disabled: all attempts at the endpoint have failed for days");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use state::Answered;
+
+    use super::*;
+
+    #[test]
+    fn the_last_success_is_remembered_and_told_with_what_comes_after_it() {
+        let endpoint = "ep_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
+        let outcome = |answered, seconds| Outcome {
+            at: Timestamp::from_second(seconds).unwrap(),
+            answered,
+            is_probe: false,
+            exhausts: false,
+        };
+        let successes = Successes::default();
+        let failure = outcome(Answered::Outage, 9);
+        assert_eq!(successes.with(endpoint, vec![failure]), [failure]);
+        let (first, last) = (outcome(Answered::Success, 1), outcome(Answered::Success, 3));
+        successes.with(endpoint, vec![last, first]);
+        successes.with(endpoint, vec![first]);
+        assert_eq!(successes.with(endpoint, vec![failure]), [failure, last]);
+        let other = "ep_01BX5ZZKBKACTAV9WEVGEMMVRZ".parse().unwrap();
+        assert_eq!(successes.with(other, vec![failure]), [failure]);
+    }
+}
