@@ -38,6 +38,7 @@ mod endpoints;
 mod enrichment;
 mod event_types;
 mod fidelity;
+mod health;
 mod ingest;
 mod interop;
 mod invoke;

@@ -8,6 +8,7 @@ mod connection;
 mod forward;
 mod random;
 mod request;
+mod rows;
 mod rule;
 mod tests;
 
@@ -31,6 +32,7 @@ use crate::control::{environments, kill};
 use crate::stack::Stack;
 use forward::{Forwarded, answered_as_sent, refused};
 use random::Dice;
+use rows::Asked;
 use rule::Set;
 
 /// More than any request of a function has.
@@ -43,6 +45,7 @@ pub(crate) struct Faults(Arc<Shared>);
 struct Shared {
     http: reqwest::Client,
     stack: OnceLock<String>,
+    asked: OnceLock<Asked>,
     state: Mutex<Plan>,
 }
 
@@ -73,6 +76,7 @@ impl Faults {
         let faults = Self(Arc::new(Shared {
             http: http.build().expect("a client"),
             stack: OnceLock::new(),
+            asked: OnceLock::new(),
             state: Mutex::default(),
         }));
         let router = Router::new()
@@ -187,9 +191,16 @@ async fn intercept(
     };
     let rest = path.next().unwrap_or_default();
     let request = Request::new(function, &head.headers, body);
+    let url = format!("http://{upstream}/{rest}");
+    if !request.is_for_queue {
+        faults.0.asked.get_or_init(|| Asked {
+            url: url.clone(),
+            headers: head.headers.clone(),
+        });
+    }
     let forwarded = Forwarded {
         http: &faults.0.http,
-        url: format!("http://{upstream}/{rest}"),
+        url,
         headers: &head.headers,
         body: request.body.clone(),
     };

@@ -12,7 +12,7 @@ pub(crate) struct Request {
     /// `PutItem`, `SendMessageBatch`, …
     pub(crate) operation: String,
     /// True when SQS is asked, else DynamoDB.
-    is_for_queue: bool,
+    pub(super) is_for_queue: bool,
     pub(super) body: Bytes,
 }
 
@@ -90,6 +90,12 @@ impl Request {
     pub(crate) fn reads_a_batch(&self) -> bool {
         self.operation == "BatchGetItem"
             && self.json()["RequestItems"]["local-EventsTable"].is_object()
+    }
+
+    /// Writes or removes what is known of endpoints.
+    pub(crate) fn writes_an_account(&self) -> bool {
+        let is_write = ["PutItem", "UpdateItem", "DeleteItem"].contains(&self.operation.as_str());
+        is_write && self.json()["TableName"] == "local-AccountsTable"
     }
 
     /// Records what an attempt came to.
