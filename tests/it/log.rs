@@ -134,7 +134,7 @@ async fn deliveries_are_listed_by_event_by_endpoint_and_by_status_each_once() {
     let stack = Stack::start().await;
     let college = stack.create_organization().await;
     let receiver = Receiver::content().await;
-    let failing = Receiver::start([Reply::Status(500)]).await;
+    let failing = Receiver::start([Reply::Status(404)]).await;
     let good = college.subscribe(&receiver.url).await;
     let bad = college.subscribe(&failing.url).await;
     let held = college

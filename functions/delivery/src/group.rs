@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::Timestamp;
 use payload::id::EndpointId;
-use state::{Chain, DisabledReason, Endpoint, Gate, Health, Outcome, StateError};
+use state::{Chain, DisabledReason, Endpoint, Gate, Health, HealthChange, Outcome, StateError};
 use tracing::{info, warn};
 
 use crate::handler::{Delivery, Received, Time};
@@ -50,8 +50,7 @@ fn probe_takes(endpoint: &Endpoint) -> Duration {
 
 /// What the attempts of a batch made of an endpoint.
 struct Noted {
-    before: Option<Health>,
-    after: Option<Health>,
+    change: HealthChange,
     /// That it was disabled, because it has failed for too long.
     is_disabled: bool,
 }
@@ -138,17 +137,16 @@ impl Delivery {
         let noted = self
             .accounts
             .note(endpoint, before, outcomes, self.breaker, now);
-        let after = noted.await?;
-        let gives_up =
-            endpoint.enabled && after.as_ref().is_some_and(|after| after.is_given_up(now));
+        let change = noted.await?;
+        let fails = |health: &Health| health.is_given_up(now);
+        let gives_up = endpoint.enabled && change.after.as_ref().is_some_and(fails);
         let is_disabled = gives_up
             && self
                 .accounts
                 .disable_endpoint(endpoint, DisabledReason::Failing, now)
                 .await?;
         Ok(Noted {
-            before: before.cloned(),
-            after,
+            change,
             is_disabled,
         })
     }
@@ -158,7 +156,7 @@ impl Delivery {
 fn log(endpoint: &Endpoint, noted: &Noted) {
     let circuit = |health: &Option<Health>| health.as_ref().and_then(|health| health.circuit);
     let id = endpoint.id;
-    match (circuit(&noted.before), circuit(&noted.after)) {
+    match (circuit(&noted.change.before), circuit(&noted.change.after)) {
         (before, Some(after)) if before.is_none_or(|before| before.times != after.times) => {
             let until = payload::timestamp::canonical(after.open_until);
             warn!(endpoint.id = %id, "the endpoint does not work: its circuit is open until {until}");

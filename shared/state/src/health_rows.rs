@@ -19,6 +19,14 @@ const MAX_TRIES: usize = 3;
 const READING: &str = "read how an endpoint is doing";
 const WRITING: &str = "write how an endpoint is doing";
 
+/// How an endpoint was doing, and is after what was written. `None`: it is well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the two are said above")]
+pub struct HealthChange {
+    pub before: Option<Health>,
+    pub after: Option<Health>,
+}
+
 /// What became of writing a row.
 enum Written {
     /// It stands there.
@@ -28,8 +36,8 @@ enum Written {
 }
 
 impl Accounts {
-    /// Writes down what these attempts say of an endpoint; `known` is what was read of it. What is known
-    /// of it then: when the row is contended for, what others wrote.
+    /// Writes down what these attempts say of an endpoint; `known` is what was read of it. While others
+    /// write the row again and again, what they wrote stands.
     ///
     /// # Errors
     /// DynamoDB did not answer.
@@ -40,16 +48,20 @@ impl Accounts {
         outcomes: &[Outcome],
         breaker: Breaker,
         now: Timestamp,
-    ) -> Result<Option<Health>, StateError> {
+    ) -> Result<HealthChange, StateError> {
         let mut known = known.cloned();
         for _ in 0..MAX_TRIES {
+            let before = known.clone();
             let judged = breaker.judge(known.clone(), outcomes, now);
             match self.write_health(endpoint, known, judged).await? {
-                Written::Stands(health) => return Ok(health),
+                Written::Stands(after) => return Ok(HealthChange { before, after }),
                 Written::Superseded(current) => known = current,
             }
         }
-        Ok(known)
+        Ok(HealthChange {
+            before: known.clone(),
+            after: known,
+        })
     }
 
     /// Asks whether an endpoint may be sent something. [`Gate::Probe`] is answered to one who asks, and to

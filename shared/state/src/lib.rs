@@ -72,6 +72,7 @@ pub use endpoints::{Disabled, DisabledReason, Endpoint, MAX_ENDPOINTS};
 pub use error::{Chain, StateError};
 pub use events::{EventFilter, Events, Position, StoredEvent};
 pub use health::{Answered, Breaker, Circuit, Gate, Health, Outcome};
+pub use health_rows::HealthChange;
 pub use keyring::Keyring;
 pub use keys::KeyRecord;
 pub use quarantine::{Quarantined, Unreadable};

@@ -103,6 +103,11 @@ impl Request {
         self.puts_into("DeliveriesTable")
     }
 
+    /// Records that an attempt is deferred.
+    pub(crate) fn defers(&self) -> bool {
+        self.records() && self.json()["Item"]["deferred"].is_object()
+    }
+
     /// Records an attempt after which the delivery has this status.
     pub(crate) fn records_as(&self, status: &str) -> bool {
         self.records() && self.put("status") == status

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -11,11 +12,17 @@ use axum::http::{HeaderMap, Response, StatusCode, Uri};
 use axum::response::IntoResponse as _;
 use payload::signature::ID_HEADER;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use crate::faults::{Connection, roll};
 
-/// Where everything fails.
+/// Where everything is refused, and attempted until the schedule ends.
 pub(crate) const BROKEN: &str = "/broken";
+/// Where for a while nothing works: its circuit opens.
+pub(crate) const INTERRUPTED: &str = "/interrupted";
+/// From which request on that is so, and for how long: shorter than a schedule, whose attempts wait then.
+const INTERRUPTED_AFTER: usize = 300;
+const INTERRUPTED_FOR: Duration = Duration::from_millis(2_500);
 /// The path of the endpoint that is disabled.
 pub(crate) const DISABLED: &str = "/disabled";
 
@@ -31,6 +38,26 @@ pub(crate) struct Receivers {
     seen: Arc<Mutex<HashMap<(String, String), Seen>>>,
     hashes: RandomState,
     seed: u64,
+    interruption: Arc<Mutex<Interruption>>,
+}
+
+/// How far the receiver is that is interrupted.
+#[derive(Debug, Default)]
+struct Interruption {
+    requests: usize,
+    since: Option<Instant>,
+}
+
+impl Interruption {
+    /// Counts a request, and says whether it comes while nothing works.
+    fn meets(&mut self) -> bool {
+        self.requests += 1;
+        if self.requests == INTERRUPTED_AFTER {
+            self.since = Some(Instant::now());
+        }
+        self.since
+            .is_some_and(|since| since.elapsed() < INTERRUPTED_FOR)
+    }
 }
 
 /// What a receiver has seen of one `webhook-id`.
@@ -56,6 +83,7 @@ impl Receivers {
             seen: Arc::default(),
             hashes: RandomState::new(),
             seed,
+            interruption: Arc::default(),
         };
         let router = Router::new()
             .fallback(receive)
@@ -87,7 +115,10 @@ impl Receivers {
         seen.body = hash;
         seen.requests += 1;
         let rolled = roll(self.seed, (path, seen.requests, body));
-        if path == BROKEN || rolled < ANSWERS_500 {
+        let mut interruption = self.interruption.lock().expect("no holder panics");
+        if path == BROKEN {
+            Decision::Refuse
+        } else if path == INTERRUPTED && interruption.meets() || rolled < ANSWERS_500 {
             Decision::Fail
         } else if rolled < ANSWERS_500 + BREAKS {
             Decision::Break
@@ -102,6 +133,7 @@ impl Receivers {
 
 enum Decision {
     Take,
+    Refuse,
     Fail,
     Break,
     Hang,
@@ -118,6 +150,7 @@ async fn receive(
     let event = event.expect("a webhook has an id");
     match receivers.decide(uri.path(), event, &body) {
         Decision::Take => StatusCode::NO_CONTENT.into_response(),
+        Decision::Refuse => StatusCode::NOT_FOUND.into_response(),
         Decision::Fail => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Decision::Break => {
             connection.close();

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::faults::Faults;
 use crate::later::recover;
-use crate::no_loss::receivers::{BROKEN, DISABLED, Receivers};
+use crate::no_loss::receivers::{BROKEN, DISABLED, INTERRUPTED, Receivers};
 use crate::stack::{Endpoint, Organization, Stack, text};
 
 /// How far ahead recovery looks at last: past the audit and each of its late looks.
@@ -59,7 +59,7 @@ impl World {
         let (stack, faults) = Faults::start(&arguments).await;
         let receivers = Receivers::start(seed).await;
         let mut colleges = Vec::new();
-        for paths in [&["/a", "/b"][..], &["/c"], &[BROKEN, DISABLED]] {
+        for paths in [&["/a", "/b"][..], &[INTERRUPTED], &[BROKEN, DISABLED]] {
             let organization = stack.create_organization().await;
             let mut endpoints = Vec::new();
             for path in paths {
