@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::faults::{Faults, Rule};
+use crate::faults::{Fault, Faults, Rule};
 use crate::receiver::{Receiver, Reply};
 use crate::samples::issued;
 use crate::stack::{Endpoint, Organization, Stack, until};
@@ -221,6 +221,37 @@ async fn of_all_who_wait_one_finds_out_and_fails_it_the_endpoint_is_left_alone_f
         .await;
     world.health(Value::is_null).await;
     assert!(world.row(&faults).await.is_null());
+}
+
+#[tokio::test]
+async fn a_function_that_dies_between_a_deferral_and_its_wake_up_leaves_it_to_the_message() {
+    // One environment knows at once that the circuit is open.
+    let parameters = ["--parameter", "DeliveryVisibilityTimeout=3"];
+    let arguments = [&["--environments", "1"][..], &parameters].concat();
+    let (stack, faults) = Faults::start(&arguments).await;
+    let world = World::new(&stack, [Reply::Status(500)]).await;
+    let members = json!({"retry_schedule": [600]});
+    let api = &world.college.api;
+    api.patch(&world.path(), members).await.expect(200);
+    world.fail(0..5).await;
+    world.health(is_open).await;
+
+    let killed = Rule::new(Fault::KillAfter, "delivery", |request| request.defers());
+    let killed = faults.inject(killed);
+    let sent = faults.inject(Rule::note("delivery", |request| request.sends()));
+    let event = world.college.post_event(&issued("deferred")).await;
+    killed.happened(1).await;
+    let sent = sent.happened(1).await;
+    let message = sent[0].json()["Entries"][0].take();
+    let body = message["MessageBody"].as_str().unwrap();
+    assert!(
+        body.contains(&event) && body.contains("\"attempt\":1"),
+        "{body}"
+    );
+    assert!(message["DelaySeconds"].as_u64() > Some(15), "{message:#}");
+    let deferred = world.deferred(&event).await;
+    assert_eq!(deferred["deferred"]["times"], 1, "{deferred:#}");
+    assert_eq!(world.receiver.count(), 5);
 }
 
 #[tokio::test]

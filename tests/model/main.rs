@@ -37,6 +37,8 @@
 //! - Two requests of the sender at once, other submissions, and rows that are deleted at the end of their
 //!   retention.
 //! - The late looks after 30 minutes and 3 hours: the one after a day finds what they find.
+//! - Deferring an attempt. It writes the row on the revision read and wakes the same attempt up again, so a
+//!   duplicate of the message is not stale by its number; that it is by its time is shown by the stack.
 //! - How long a wait is. What is late but not lost is shown by worlds without the audit.
 //!
 //! # Reading a counterexample

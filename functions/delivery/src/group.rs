@@ -66,13 +66,14 @@ impl Delivery {
         let plan = |received: &&Received| known.plan(received, time.now());
         let plans: Vec<Result<Plan<'_>, StateError>> = group.iter().map(plan).collect();
         let asks = plans.iter().flatten().find_map(Plan::asks);
-        let mut gate = match asks {
-            Some(endpoint) => {
-                self.gate(endpoint, known.health(endpoint), time.now())
-                    .await
-            }
-            None => Gate::Go,
-        };
+        let endpoint = group.first().and_then(|received| known.endpoint(received));
+        let mut health = endpoint
+            .and_then(|endpoint| known.health(endpoint))
+            .cloned();
+        let mut gate = Gate::Go;
+        if let Some(endpoint) = asks {
+            (gate, health) = self.gate(endpoint, health, time.now()).await;
+        }
         let probe = asks.map(probe_takes).unwrap_or_default();
         let acting = plans.into_iter().map(|plan| {
             let turn = |plan: &Plan<'_>| plan.turn(&mut gate, probe);
@@ -83,23 +84,26 @@ impl Delivery {
         let acted = join_all(acting).await;
 
         let outcomes = acted.iter().flatten().flatten().copied().collect();
-        let endpoint = group.first().and_then(|received| known.endpoint(received));
         if let Some(endpoint) = endpoint {
-            self.note(endpoint, known, outcomes, time.now()).await;
+            self.note(endpoint, health, outcomes, time.now()).await;
         }
         acted.into_iter().map(|acted| acted.map(drop)).collect()
     }
 
-    /// Whether an endpoint may be sent something.
-    async fn gate(&self, endpoint: &Endpoint, health: Option<&Health>, now: Timestamp) -> Gate {
+    /// Whether an endpoint may be sent something, and what is known of it then.
+    async fn gate(
+        &self,
+        endpoint: &Endpoint,
+        health: Option<Health>,
+        now: Timestamp,
+    ) -> (Gate, Option<Health>) {
         let takes = probe_takes(endpoint);
         let admitted = self
             .accounts
-            .admit(endpoint, health, takes, self.breaker, now)
-            .await;
-        admitted.unwrap_or_else(|error| {
+            .admit(endpoint, health, takes, self.breaker, now);
+        admitted.await.unwrap_or_else(|error| {
             warn!(endpoint.id = %endpoint.id, error = %Chain(&error), "no probe is made");
-            Gate::Wait(ASK_AGAIN)
+            (Gate::Wait(ASK_AGAIN), None)
         })
     }
 
@@ -108,7 +112,7 @@ impl Delivery {
     async fn note(
         &self,
         endpoint: &Endpoint,
-        known: &Known,
+        health: Option<Health>,
         outcomes: Vec<Outcome>,
         now: Timestamp,
     ) {
@@ -116,10 +120,7 @@ impl Delivery {
             return;
         }
         let outcomes = self.successes.with(endpoint.id, outcomes);
-        match self
-            .judge(endpoint, known.health(endpoint), &outcomes, now)
-            .await
-        {
+        match self.judge(endpoint, health, &outcomes, now).await {
             Ok(noted) => log(endpoint, &noted),
             Err(error) => {
                 warn!(endpoint.id = %endpoint.id, error = %Chain(&error), "its health is not noted");
@@ -130,7 +131,7 @@ impl Delivery {
     async fn judge(
         &self,
         endpoint: &Endpoint,
-        before: Option<&Health>,
+        before: Option<Health>,
         outcomes: &[Outcome],
         now: Timestamp,
     ) -> Result<Noted, StateError> {

@@ -44,12 +44,11 @@ impl Accounts {
     pub async fn note(
         &self,
         endpoint: &Endpoint,
-        known: Option<&Health>,
+        mut known: Option<Health>,
         outcomes: &[Outcome],
         breaker: Breaker,
         now: Timestamp,
     ) -> Result<HealthChange, StateError> {
-        let mut known = known.cloned();
         for _ in 0..MAX_TRIES {
             let before = known.clone();
             let judged = breaker.judge(known.clone(), outcomes, now);
@@ -64,32 +63,32 @@ impl Accounts {
         })
     }
 
-    /// Asks whether an endpoint may be sent something. [`Gate::Probe`] is answered to one who asks, and to
-    /// the next when that one has had time to make an attempt, which takes at most `takes`.
+    /// Asks whether an endpoint may be sent something; what is known of it then. [`Gate::Probe`] is answered
+    /// to one who asks, and to the next when that one has had time to make an attempt, which takes at most
+    /// `takes`.
     ///
     /// # Errors
     /// DynamoDB did not answer.
     pub async fn admit(
         &self,
         endpoint: &Endpoint,
-        known: Option<&Health>,
+        mut known: Option<Health>,
         takes: Duration,
         breaker: Breaker,
         now: Timestamp,
-    ) -> Result<Gate, StateError> {
-        let mut known = known.cloned();
+    ) -> Result<(Gate, Option<Health>), StateError> {
         for _ in 0..MAX_TRIES {
             let gate = breaker.gate(known.as_ref(), now);
             let (Gate::Probe, Some(health)) = (gate, known.clone()) else {
-                return Ok(gate);
+                return Ok((gate, known));
             };
             let probed = Some(health.probed(takes, now));
             match self.write_health(endpoint, known, probed).await? {
-                Written::Stands(_) => return Ok(gate),
+                Written::Stands(health) => return Ok((gate, health)),
                 Written::Superseded(current) => known = current,
             }
         }
-        Ok(Gate::Wait(takes))
+        Ok((Gate::Wait(takes), known))
     }
 
     /// Forgets how an endpoint was doing, because it is another one from now on.

@@ -165,14 +165,54 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn what_is_secret_is_not_shown() {
+    fn configured() -> Configured {
         let now = "2026-11-21T10:00:00Z".parse().unwrap();
-        let mut configured = Configured {
+        Configured {
             endpoint: Endpoint::blank(EndpointId::NIL, OrganizationId::NIL, now),
             secrets: EndpointSecrets::new(Secret::generate(&mut rand::rng())),
             health: None,
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_fails_shows_since_when_and_whether_it_is_left_alone() {
+        let mut configured = configured();
+        let shown = |configured: &Configured, at: &str| {
+            let view = View::new(configured, at.parse().unwrap());
+            serde_json::to_value(view).unwrap()["health"].take()
         };
+        assert!(shown(&configured, "2026-11-21T10:00:29Z").is_null());
+        let row = json!({
+            "failing_since": "2026-11-21T09:00:00Z",
+            "failures": 7,
+            "last_failure_at": "2026-11-21T10:00:00Z",
+            "outages": 5,
+            "circuit": {"open_until": "2026-11-21T10:00:30Z", "times": 1},
+            "revision": 7,
+        });
+        let mut health: Health = serde_json::from_value(row).unwrap();
+        configured.health = Some(health.clone());
+        let expected = json!({
+            "failing_since": "2026-11-21T09:00:00.000Z",
+            "failures": 7,
+            "last_failure_at": "2026-11-21T10:00:00.000Z",
+            "circuit": "open",
+            "open_until": "2026-11-21T10:00:30.000Z",
+        });
+        assert_eq!(shown(&configured, "2026-11-21T10:00:29Z"), expected);
+        let half_open = shown(&configured, "2026-11-21T10:00:30Z");
+        assert_eq!(half_open["circuit"], "half_open");
+        health.circuit = None;
+        configured.health = Some(health);
+        let closed = shown(&configured, "2026-11-21T10:00:29Z");
+        assert_eq!(closed["circuit"], "closed");
+        assert!(closed.get("open_until").is_none());
+    }
+
+    #[test]
+    fn what_is_secret_is_not_shown() {
+        let now = "2026-11-21T10:00:00Z".parse().unwrap();
+        let mut configured = configured();
         let Value::Object(headers) = json!({"X-College": "zq"}) else {
             panic!("an object")
         };
