@@ -55,6 +55,9 @@ pub(crate) struct Serve {
     /// Keep no state.
     #[arg(long)]
     pub(crate) memory: bool,
+    /// Let webhooks go to public targets only, as where it is deployed; so to none of the inbox.
+    #[arg(long)]
+    pub(crate) public_endpoints: bool,
     /// Print one JSON object when everything answers, and nothing else on standard output.
     #[arg(long)]
     pub(crate) json: bool,

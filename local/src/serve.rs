@@ -35,11 +35,21 @@ pub(crate) async fn run(arguments: &Serve, processes: &Processes) -> Result<()> 
         .clone()
         .or_else(|| kept.as_ref().map(|demo| demo.platform_key.clone()))
         .unwrap_or_else(|| seed::new_platform_key().expose().to_owned());
-    let options = options(&arguments.stack, &platform_key, data, arguments.port)?;
+    let options = Options {
+        allow_private: !arguments.public_endpoints,
+        ..options(&arguments.stack, &platform_key, data, arguments.port)?
+    };
     let stack = Stack::start(&options, processes).await?;
+    let endpoints = if options.allow_private {
+        ENDPOINTS
+    } else {
+        &[]
+    };
     let mut demo = match kept {
+        // Its endpoints are at the inbox, where they cannot be moved along.
+        Some(demo) if !options.allow_private => demo,
         Some(demo) => seed::resume(&stack, demo).await?,
-        None => seed::create(&stack, &platform_key, ENDPOINTS).await?,
+        None => seed::create(&stack, &platform_key, endpoints).await?,
     };
     demo.platform_key = platform_key;
     if let Some(data) = data {
@@ -73,6 +83,7 @@ pub(crate) fn options(
             true => Mode::Processes(arguments.environments.into()),
             false => Mode::InProcess,
         },
+        allow_private: true,
         intercept: arguments.intercept.clone(),
     })
 }

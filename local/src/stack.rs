@@ -36,6 +36,8 @@ pub(crate) struct Options {
     pub(crate) port: u16,
     /// How the functions run.
     pub(crate) mode: Mode,
+    /// Whether webhooks may go to this machine and its network.
+    pub(crate) allow_private: bool,
     /// Where the functions' requests to the emulators go instead, when they are processes.
     pub(crate) intercept: Option<String>,
 }
@@ -73,9 +75,10 @@ impl Stack {
 
         let mut tasks = JoinSet::new();
         let registry = Registry::default();
-        let described = template.functions.into_iter().map(|function| {
-            with_local_settings(function, &emulators, options.intercept.as_deref())
-        });
+        let described = template
+            .functions
+            .into_iter()
+            .map(|function| with_local_settings(function, &emulators, options));
         let functions = match options.mode {
             Mode::InProcess => in_process(described, &emulators).await?,
             Mode::Processes(count) => {
@@ -111,11 +114,11 @@ impl Stack {
 fn with_local_settings(
     mut function: Function,
     emulators: &Emulators,
-    intercept: Option<&str>,
+    options: &Options,
 ) -> Function {
-    let address = |url: &str| reached_by(&function.binary, url, intercept);
+    let address = |url: &str| reached_by(&function.binary, url, options.intercept.as_deref());
     let settings = [
-        ("ALLOW_PRIVATE_ENDPOINTS", "true".to_owned()),
+        ("ALLOW_PRIVATE_ENDPOINTS", options.allow_private.to_string()),
         (
             "AWS_ENDPOINT_URL_DYNAMODB",
             address(&emulators.dynamodb_url),
@@ -237,6 +240,7 @@ mod tests {
             data: None,
             port,
             mode: Mode::InProcess,
+            allow_private: true,
             intercept: None,
         }
     }

@@ -161,7 +161,7 @@ fn lambda_types_are_in_the_handlers_and_webhooks_are_sent_from_one_file() {
             "{path}"
         );
         assert!(
-            path.ends_with("delivery/src/attempt.rs") || !source.contains("reqwest"),
+            path.ends_with("delivery/src/attempt.rs") || !source.contains("outbound::{Client"),
             "{path}"
         );
     }

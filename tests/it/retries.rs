@@ -103,7 +103,7 @@ async fn an_endpoint_nobody_listens_at_fails_with_connect() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_before_the_answer_is_broken() {
+async fn a_connection_that_ends_before_the_answer_is_no_answer() {
     let stack = Stack::start().await;
     let college = stack.create_organization().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -118,7 +118,7 @@ async fn a_connection_that_breaks_before_the_answer_is_broken() {
     let endpoint = college.subscribe(&url).await;
     let event = college.post_event(&issued("a")).await;
     let delivery = college.delivery_in(&event, &endpoint, "retrying").await;
-    assert_eq!(delivery["history"][0]["error"], "broken");
+    assert_eq!(delivery["history"][0]["error"], "no_answer");
 }
 
 #[tokio::test]

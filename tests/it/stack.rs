@@ -65,7 +65,8 @@ impl Stack {
         Self::launch(&["--data", data]).await
     }
 
-    async fn launch(arguments: &[&str]) -> Self {
+    /// Starts with arguments that say where its state is.
+    pub(crate) async fn launch(arguments: &[&str]) -> Self {
         let mut child = Command::new(LOCAL.as_path())
             .args(["--json", "--port", "0"])
             .args(arguments)

@@ -30,7 +30,7 @@ impl Config {
             root_key_secret: settings.required("ROOT_KEY_SECRET"),
             platform_key_hash: settings.required("PLATFORM_KEY_HASH"),
             retention: settings.days("EVENT_RETENTION_DAYS"),
-            target_policy: settings.target_policy(),
+            target_policy: settings.target_policy("ENDPOINT_PORTS"),
         };
         settings.check(config)
     }

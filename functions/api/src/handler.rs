@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, Error, Request, RequestExt, Response};
+use outbound::Resolver;
 use payload::id::OrganizationId;
 use payload::target::TargetPolicy;
 use reply::{Problem, authorization, header};
@@ -32,6 +33,7 @@ pub struct Api {
     pub(crate) queue: DeliveryQueue,
     pub(crate) retention: SignedDuration,
     pub(crate) target_policy: TargetPolicy,
+    pub(crate) resolver: Resolver,
 }
 
 /// A request of a known caller.
@@ -65,6 +67,7 @@ impl Api {
             ),
             queue: DeliveryQueue::new(aws.sqs, resources.delivery_queue_url),
             retention,
+            resolver: Resolver::new(target_policy.clone()),
             target_policy,
         }
     }

@@ -1,34 +1,31 @@
-//! The outgoing HTTP request: the one place that talks to receivers.
+//! One attempt: the request to the receiver, and what is taken of its answer.
 //!
 //! No redirect is followed, no proxy used, no compressed answer unpacked. One deadline covers name
 //! resolution, connection, TLS, head and body of the answer.
 
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use outbound::{Client, Resolver};
 use payload::convert::Rendered;
 use payload::retry_after;
 use payload::target::TargetPolicy;
 use payload::webhook::Webhook;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use reqwest::{Method, Request, Response, StatusCode};
 use state::{Endpoint, StoredEvent};
 
 use crate::failure::Failure;
 use crate::outcome::Answer;
 use crate::signing::Signing;
 
-const USER_AGENT: &str = "certhooks/1";
-/// Most that is read of an answer: who sends more is cut off, not waited for.
+const SENDER: HeaderValue = HeaderValue::from_static("certhooks/1");
+/// Most that is read of an answer's body: who sends more is cut off, not waited for.
 const MAX_READ: usize = 16 * 1024;
 /// Most that is kept of an answer, to be shown in the log.
 const MAX_KEPT: usize = 2 * 1024;
 
-/// Sends webhooks. One per environment, so that connections are reused.
+/// Sends webhooks. One per environment, so that connections are used again.
 #[derive(Debug, Clone)]
 pub(crate) struct Sender {
     client: Client,
@@ -40,19 +37,14 @@ impl Sender {
     ///
     /// # Errors
     /// No TLS could be set up.
-    pub(crate) fn new(target_policy: TargetPolicy) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .tcp_nodelay(true)
-            // Receivers close idle connections after a minute or so; a Lambda environment sleeps longer.
-            .pool_idle_timeout(Duration::from_secs(20))
-            .dns_resolver(Arc::new(CheckedResolver(target_policy)))
-            .build()?;
+    pub(crate) fn new(target_policy: TargetPolicy) -> reqwest::Result<Self> {
+        let resolver = Resolver::new(target_policy.clone());
+        Self::with(target_policy, resolver)
+    }
+
+    fn with(target_policy: TargetPolicy, resolver: Resolver) -> reqwest::Result<Self> {
         Ok(Self {
-            client,
+            client: Client::new(resolver)?,
             target_policy,
         })
     }
@@ -113,29 +105,34 @@ impl Sender {
             cloudevents: endpoint.cloudevents,
             at: answer.at,
         };
-        let mut request = self
-            .client
-            .post(url)
-            .headers(signing.own_headers().collect());
+        let mut request = Request::new(Method::POST, url);
+        let headers = request.headers_mut();
+        headers.insert(USER_AGENT, SENDER);
+        headers.extend(signing.own_headers());
         for (name, value) in webhook.headers() {
-            request = request.header(name, value);
+            // What it is made of was checked when it was taken.
+            let value = HeaderValue::from_str(&value).map_err(|_| Failure::BlockedTarget)?;
+            headers.insert(HeaderName::from_static(name), value);
         }
-        let request = request.body(rendered.body);
-        let response = request.send().await.map_err(|error| failure_of(&error))?;
+        *request.body_mut() = Some(rendered.body.into());
+        let response = self.client.send(request).await?;
         let status = response.status();
         answer.status = Some(status.as_u16());
         if let StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE = status {
-            let asked = response.headers().get(RETRY_AFTER);
-            let asked = asked.and_then(|asked| asked.to_str().ok());
-            answer.retry_after = asked.and_then(|asked| retry_after::parse(asked, answer.at));
+            answer.retry_after = asked_wait(response.headers(), answer.at);
         }
-        let body = read_start(response).await;
-        answer.body = body.map_err(|error| failure_of(&error))?;
+        let start = read_start(response).await;
+        answer.body = start.map_err(|_| Failure::BrokenBody)?;
         Ok(())
     }
 }
 
-/// Reads an answer up to [`MAX_READ`]; the rest is dropped with the connection.
+/// For how long the receiver asks to be left alone.
+fn asked_wait(headers: &HeaderMap, at: Timestamp) -> Option<Duration> {
+    retry_after::parse(headers.get(RETRY_AFTER)?.to_str().ok()?, at)
+}
+
+/// Reads the body of an answer up to [`MAX_READ`], as it comes; the rest is dropped with the connection.
 async fn read_start(mut response: Response) -> Result<Option<String>, reqwest::Error> {
     let mut read = 0;
     let mut kept = Vec::new();
@@ -150,58 +147,75 @@ async fn read_start(mut response: Response) -> Result<Option<String>, reqwest::E
     Ok((!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).into_owned()))
 }
 
-fn failure_of(error: &reqwest::Error) -> Failure {
-    if causes(error).any(|cause| cause.is::<BlockedAddress>()) {
-        Failure::BlockedAddress
-    } else if error.is_timeout() {
-        Failure::Timeout
-    } else if error.is_connect() {
-        Failure::Connect
-    } else {
-        Failure::Broken
+#[cfg(test)]
+mod tests {
+    use payload::dialect::Dialect;
+    use payload::secret::Secret;
+    use payload::target::Ports;
+    use state::{DeliveryKey, EndpointSecrets, testing};
+
+    use super::*;
+    use crate::plan::Attempted;
+
+    /// What becomes of an attempt at a URL whose name has these addresses.
+    async fn failure(url: &str, addresses: &[&str]) -> Option<Failure> {
+        let key = DeliveryKey {
+            organization: "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+            event: "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+            endpoint: "ep_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+        };
+        let policy = TargetPolicy::Public(Ports::default());
+        let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        let resolver = Resolver::scripted(policy.clone(), vec![addresses]);
+        let sender = Sender::with(policy, resolver).unwrap();
+        let account = testing::account(key);
+        let mut endpoint = Endpoint {
+            url: url.to_owned(),
+            ..account.endpoints[0].clone()
+        };
+        let (keyring, event) = (testing::keyring(), testing::event(key));
+        let secret = Secret::generate(&mut rand::rng());
+        keyring.seal_endpoint(&mut endpoint, &EndpointSecrets::new(secret));
+        let rendered = Rendered {
+            dialect: Dialect::Canonical,
+            event: "credential.issued",
+            body: b"{}".to_vec(),
+            is_substitute: false,
+            surrogates: Vec::new(),
+            fallbacks: Vec::new(),
+        };
+        let at = "2026-11-21T10:00:00Z".parse().unwrap();
+        let attempted = Attempted {
+            event: &event,
+            endpoint: &endpoint,
+            account: &account,
+        };
+        let signing = Signing::open(&keyring, attempted, at).await.ok().unwrap();
+        let answer = sender.attempt(&endpoint, &event, rendered, &signing, at);
+        let answer = answer.await;
+        assert_eq!((answer.status, answer.body), (None, None));
+        answer.failure
     }
-}
 
-fn causes<'e>(
-    error: &'e (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
-}
-
-/// Resolves names and passes only addresses that the policy allows.
-///
-/// A host written as an address is not resolved; [`TargetPolicy::parse`] has checked it.
-#[derive(Debug, Clone, Copy)]
-struct CheckedResolver(TargetPolicy);
-
-/// A name resolves to an address that is not public. The address is not told to anyone.
-#[derive(Debug)]
-struct BlockedAddress;
-
-impl std::fmt::Display for BlockedAddress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the name resolves to an address that is not public")
-    }
-}
-
-impl std::error::Error for BlockedAddress {}
-
-impl Resolve for CheckedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let policy = self.0;
-        Box::pin(async move {
-            let addresses: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            if addresses.is_empty() {
-                return Err(
-                    io::Error::new(io::ErrorKind::NotFound, "the name has no address").into(),
-                );
-            }
-            // One private address among public ones is an attack, not a mistake.
-            if !addresses.iter().all(|address| policy.allows(address.ip())) {
-                return Err(BlockedAddress.into());
-            }
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
+    #[tokio::test]
+    async fn a_name_that_has_become_private_since_is_blocked_and_so_is_an_address() {
+        let named = "https://hooks.example.com/";
+        for address in ["127.0.0.1", "::1", "169.254.169.254"] {
+            let failure = failure(named, &["8.8.8.8", address]).await;
+            assert_eq!(failure, Some(Failure::BlockedAddress), "{address}");
+        }
+        assert_eq!(failure(named, &[]).await, Some(Failure::UnknownHost));
+        for url in [
+            "https://127.0.0.1/",
+            "http://hooks.example.com/",
+            "https://localhost/",
+            "",
+        ] {
+            assert_eq!(
+                failure(url, &["8.8.8.8"]).await,
+                Some(Failure::BlockedTarget),
+                "{url}"
+            );
+        }
     }
 }

@@ -30,8 +30,8 @@ impl Config {
             resources: settings.resources(),
             root_key_secret: settings.required("ROOT_KEY_SECRET"),
             retention: settings.days("EVENT_RETENTION_DAYS"),
-            target_policy: settings.target_policy(),
             breaker: Breaker::after(settings.parsed("CIRCUIT_BREAKER_FAILURES")),
+            target_policy: settings.target_policy("ENDPOINT_PORTS"),
         };
         settings.check(config)
     }

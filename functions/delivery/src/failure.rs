@@ -1,8 +1,30 @@
 //! Why an attempt did not succeed, as the log names it.
 
+use outbound::Error;
+
 /// Why an attempt did not succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
+    /// The endpoint's URL is none a webhook may be sent to.
+    BlockedTarget,
+    /// The name resolves to an address that webhooks may not be sent to.
+    BlockedAddress,
+    /// The name cannot be resolved.
+    UnknownHost,
+    /// Nobody listens.
+    Connect,
+    /// TLS failed: an untrusted or wrong certificate, or no TLS at all.
+    Tls,
+    /// Not over within the endpoint's timeout.
+    Timeout,
+    /// The connection ended before the first byte of an answer.
+    NoAnswer,
+    /// The answer is no HTTP, or broke off within its head.
+    MalformedAnswer,
+    /// The head of the answer is larger than is read.
+    HeadTooLarge,
+    /// The body of the answer broke off, or is not what its head said.
+    BrokenBody,
     /// Answered 3xx, which is never followed.
     Redirect,
     /// Answered 410: the endpoint is gone, and is disabled.
@@ -13,32 +35,27 @@ pub(crate) enum Failure {
     ServerError,
     /// Answered with a status that is none of these.
     UnexpectedStatus,
-    /// Not over within the endpoint's timeout.
-    Timeout,
-    /// No connection: the name is unknown, nobody listens, or TLS failed.
-    Connect,
-    /// The name resolves to an address that webhooks may not be sent to.
-    BlockedAddress,
-    /// The endpoint's URL is none a webhook may be sent to.
-    BlockedTarget,
-    /// The connection broke before the answer was complete.
-    Broken,
 }
 
 impl Failure {
     /// Its name in the log.
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::BlockedTarget => "blocked_target",
+            Self::BlockedAddress => "blocked_address",
+            Self::UnknownHost => "unknown_host",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Timeout => "timeout",
+            Self::NoAnswer => "no_answer",
+            Self::MalformedAnswer => "malformed_answer",
+            Self::HeadTooLarge => "head_too_large",
+            Self::BrokenBody => "broken_body",
             Self::Redirect => "redirect",
             Self::Gone => "gone",
             Self::ClientError => "client_error",
             Self::ServerError => "server_error",
             Self::UnexpectedStatus => "unexpected_status",
-            Self::Timeout => "timeout",
-            Self::Connect => "connect",
-            Self::BlockedAddress => "blocked_address",
-            Self::BlockedTarget => "blocked_target",
-            Self::Broken => "broken",
         }
     }
 
@@ -58,18 +75,40 @@ impl Failure {
     /// sending it the next webhook at once.
     pub(crate) const fn is_outage(self) -> bool {
         match self {
-            Self::ServerError | Self::Timeout | Self::Connect | Self::Broken => true,
-            Self::Redirect
+            Self::UnknownHost
+            | Self::Connect
+            | Self::Tls
+            | Self::Timeout
+            | Self::NoAnswer
+            | Self::MalformedAnswer
+            | Self::BrokenBody
+            | Self::ServerError => true,
+            Self::BlockedTarget
+            | Self::BlockedAddress
+            | Self::HeadTooLarge
+            | Self::Redirect
             | Self::Gone
             | Self::ClientError
-            | Self::UnexpectedStatus
-            | Self::BlockedAddress
-            | Self::BlockedTarget => false,
+            | Self::UnexpectedStatus => false,
         }
     }
 
     /// Whether the receiver, or what is in front of it, has too much to do.
     pub(crate) const fn is_overload(self, status: Option<u16>) -> bool {
         matches!(self, Self::Timeout) || matches!(status, Some(429 | 502 | 503 | 504))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::BlockedAddress => Self::BlockedAddress,
+            Error::UnknownHost => Self::UnknownHost,
+            Error::Connect => Self::Connect,
+            Error::Tls => Self::Tls,
+            Error::NoAnswer => Self::NoAnswer,
+            Error::Malformed => Self::MalformedAnswer,
+            Error::HeadTooLarge => Self::HeadTooLarge,
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! Writes the seeds of the fuzz targets into `fuzz/corpus/<target>/`: the bodies of the sample events,
-//! and a canonical body that says all there is to say, once as each type.
+//! a canonical body that says all there is to say, once as each type, and some URLs and headers.
 
 use std::path::Path;
 use std::{fs, io};
@@ -8,8 +8,47 @@ use payload::dialect::Dialect;
 use payload::event_type::EventType;
 use serde_json::Value;
 
+const URLS: [&str; 12] = [
+    "https://api.yourcompany.com/webhooks/certificates",
+    "https://example.com:8443/hook?team=1&a=b%20c",
+    "https://b\u{fc}cher.example.com./\u{e9}",
+    "https://xn--bcher-kva.example.com/",
+    "https://user:pass@example.com/#top",
+    "https://0x7f.1/",
+    "https://0177.0.0.1:443/",
+    "https://[::ffff:127.0.0.1]/",
+    "https://[fe80::1%25eth0]/",
+    "https://169.254.169.254/latest/meta-data/",
+    "https://db.internal\\@example.com/",
+    "http://localhost:3000/inbox/demo",
+];
+const RETRY_AFTERS: [&str; 4] = [
+    "120",
+    "Sat, 21 Nov 2026 10:02:00 GMT",
+    "Saturday, 21-Nov-26 10:02:00 GMT",
+    "Sat Nov 21 10:02:00 2026",
+];
+/// The time at which a header is read stands before it.
+const EPOCH: &str = "\0\0\0\0\0\0\0\0";
+
 fn main() -> io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let seeds = [
+        ("target", URLS.map(str::to_owned).to_vec()),
+        (
+            "retry_after",
+            RETRY_AFTERS
+                .map(|header| format!("{EPOCH}{header}"))
+                .to_vec(),
+        ),
+    ];
+    for (target, seeds) in seeds {
+        let corpus = folder.join("fuzz/corpus").join(target);
+        fs::create_dir_all(&corpus)?;
+        for (number, seed) in seeds.iter().enumerate() {
+            fs::write(corpus.join(format!("seed.{number}")), seed)?;
+        }
+    }
     for sample in fs::read_dir(folder.join("../../events/ingest"))? {
         let path = sample?.path();
         let invocation: Value = serde_json::from_slice(&fs::read(&path)?)?;

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::SignedDuration;
-use payload::target::TargetPolicy;
+use payload::target::{Ports, TargetPolicy};
 
 /// Reads settings and remembers every fault, so that one start shows all of them.
 pub struct Settings<L> {
@@ -80,15 +80,17 @@ impl<L: Fn(&str) -> Option<String>> Settings<L> {
         SignedDuration::from_hours(24 * i64::from(self.parsed::<u32>(name)))
     }
 
-    /// Where webhooks may go. Public targets only, unless `ALLOW_PRIVATE_ENDPOINTS` is `true`.
-    pub fn target_policy(&mut self) -> TargetPolicy {
+    /// Where webhooks may go: to public targets, on the ports that `name` lists; anywhere if
+    /// `ALLOW_PRIVATE_ENDPOINTS` is `true`.
+    pub fn target_policy(&mut self, name: &str) -> TargetPolicy {
+        let ports: Ports = self.parsed(name);
         match (self.lookup)("ALLOW_PRIVATE_ENDPOINTS").as_deref() {
             Some("true") => TargetPolicy::AllowPrivate,
-            None | Some("" | "false") => TargetPolicy::Public,
+            None | Some("" | "false") => TargetPolicy::Public(ports),
             Some(_) => {
                 self.faults
                     .push("ALLOW_PRIVATE_ENDPOINTS must be true or false".to_owned());
-                TargetPolicy::Public
+                TargetPolicy::Public(ports)
             }
         }
     }
@@ -125,17 +127,19 @@ mod tests {
     fn all_missing_and_unreadable_settings_are_named_at_once() {
         let mut settings = Settings::new(|name| match name {
             "DAYS" => Some("soon".to_owned()),
+            "PORTS" => Some("https".to_owned()),
             "ALLOW_PRIVATE_ENDPOINTS" => Some("yes".to_owned()),
             _ => None,
         });
         assert_eq!(settings.required("NAME"), "");
         assert_eq!(settings.parsed::<u32>("DAYS"), 0);
         assert_eq!(settings.parsed::<u32>("HOURS"), 0);
-        assert_eq!(settings.target_policy(), TargetPolicy::Public);
+        let strict = TargetPolicy::Public(Ports::default());
+        assert_eq!(settings.target_policy("PORTS"), strict);
         let message = settings.check(()).unwrap_err().to_string();
         assert_eq!(
             message,
-            "settings: NAME is missing; DAYS cannot be read; HOURS is missing; ALLOW_PRIVATE_ENDPOINTS must be true or false"
+            "settings: NAME is missing; DAYS cannot be read; HOURS is missing; PORTS cannot be read; ALLOW_PRIVATE_ENDPOINTS must be true or false"
         );
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Configured {
 pub(super) fn change(
     current: &Configured,
     body: Map<String, Value>,
-    target_policy: TargetPolicy,
+    target_policy: &TargetPolicy,
 ) -> Result<Configured, Problem> {
     let Configured {
         mut endpoint,
@@ -84,10 +84,10 @@ pub(super) fn read_secret(fields: &mut Fields<'_>) -> Option<Secret> {
     secret.inspect_err(fault).ok()
 }
 
-fn read_target(endpoint: &mut Endpoint, fields: &mut Fields<'_>, target_policy: TargetPolicy) {
+fn read_target(endpoint: &mut Endpoint, fields: &mut Fields<'_>, target_policy: &TargetPolicy) {
     if let Some(url) = fields.text("url") {
         match target_policy.parse(&url) {
-            Ok(_) => url.trim().clone_into(&mut endpoint.url),
+            Ok(url) => endpoint.url = url.into(),
             Err(error) => fields.fault("url", &error.to_string()),
         }
     } else if endpoint.url.is_empty() {

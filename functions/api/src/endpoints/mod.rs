@@ -7,6 +7,7 @@
 mod change;
 mod rotation;
 mod subscription;
+mod target;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -37,7 +38,8 @@ pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>,
         secrets: EndpointSecrets::new(Secret::generate(&mut rand::rng())),
         health: None,
     };
-    let mut made = change(&blank, body, api.target_policy)?;
+    let mut made = change(&blank, body, &api.target_policy)?;
+    target::check(&api.target_policy, &api.resolver, &made.endpoint.url).await?;
     if account.endpoints.len() >= MAX_ENDPOINTS {
         let message = format!("an organization has at most {MAX_ENDPOINTS} endpoints");
         return Err(Problem::new(409, "too_many_endpoints", message));
@@ -73,7 +75,7 @@ pub(crate) async fn update(
     id: &str,
 ) -> Result<Response<Body>, Problem> {
     let body = reply::read_object(call.request)?;
-    let with_body = |current: &Configured| change(current, body.clone(), api.target_policy);
+    let with_body = |current: &Configured| change(current, body.clone(), &api.target_policy);
     let changed = apply(api, call, id, with_body).await?;
     Ok(reply::json(200, &View::new(&changed, call.now)))
 }
@@ -89,6 +91,9 @@ async fn apply(
         let account = call.account(api).await?;
         let current = open(api, &account, find(&account, id)?).await?;
         let mut changed = change(&current)?;
+        if changed.endpoint.url != current.endpoint.url {
+            target::check(&api.target_policy, &api.resolver, &changed.endpoint.url).await?;
+        }
         provide_signing_key(api, &account, &changed.endpoint, call.now).await?;
         api.keyring
             .seal_endpoint(&mut changed.endpoint, &changed.secrets);

@@ -4,7 +4,7 @@ use payload::dialect::Dialect;
 use payload::id::{EndpointId, OrganizationId};
 use payload::receiver_auth::ReceiverAuth;
 use payload::secret::Secret;
-use payload::target::TargetPolicy;
+use payload::target::{Ports, TargetPolicy};
 use payload::unmappable::OnUnmappable;
 use serde_json::{Value, json};
 use state::{Endpoint, EndpointSecrets};
@@ -25,7 +25,7 @@ fn answer(endpoint: &Configured, body: Value) -> Result<Configured, Value> {
     let Value::Object(body) = body else {
         panic!("an object")
     };
-    change(endpoint, body, TargetPolicy::Public)
+    change(endpoint, body, &TargetPolicy::Public(Ports::default()))
         .map_err(|problem| serde_json::to_value(problem).unwrap())
 }
 

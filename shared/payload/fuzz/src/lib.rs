@@ -1,4 +1,8 @@
-//! What must hold of every body that is accepted: the one thing that all fuzz targets check.
+//! What must hold of every body that is accepted, which all fuzz targets of bodies check; of URLs of endpoints
+//! and of `Retry-After` in a module each.
+
+pub mod retry_after;
+pub mod target;
 
 use std::sync::LazyLock;
 
