@@ -2,7 +2,7 @@
 //!
 //! Every test starts a stack of its own and makes its own organizations, so the order of tests and
 //! what others leave behind never matter. `stack`, `control`, `caller`, `receiver`,
-//! `faults`, `later`, `native`, `samples`, `matrix`, `source` and `workspace` are what the tests are
+//! `faults`, `later`, `native`, `samples`, `matrix`, `routes`, `source` and `workspace` are what the tests are
 //! written with; each other module holds the tests of one concern.
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +16,7 @@ mod later;
 mod matrix;
 mod native;
 mod receiver;
+mod routes;
 mod samples;
 mod source;
 mod stack;
@@ -23,6 +24,7 @@ mod workspace;
 
 mod alarms;
 mod architecture;
+mod audit_log;
 mod batch;
 mod completion;
 mod convert;

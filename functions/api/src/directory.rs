@@ -9,7 +9,7 @@ use payload::known::Known;
 use payload::timestamp;
 use reply::Problem;
 use serde::Serialize;
-use state::{Directory, Entry};
+use state::{Action, Changes, Directory, Entry};
 
 use crate::handler::{Api, Call};
 use crate::page;
@@ -56,6 +56,13 @@ pub(crate) async fn put(
         updated_at: call.now,
     };
     let organization = account.organization.id;
+    // What people are called is theirs.
+    let given = Changes::default().hiding("name");
+    let (action, given) = match of {
+        Directory::Recipients => (Action::RecipientPut, given.hiding("email")),
+        Directory::Achievements => (Action::AchievementPut, given),
+    };
+    call.log(api, organization, action, &id, given).await?;
     api.credentials
         .put_entry(organization, of, &id, &entry)
         .await?;
@@ -86,6 +93,12 @@ pub(crate) async fn delete(
     let id = identifier(call.request, id)?;
     let account = call.recent_account(api).await?;
     let organization = account.organization.id;
+    let action = match of {
+        Directory::Recipients => Action::RecipientDeleted,
+        Directory::Achievements => Action::AchievementDeleted,
+    };
+    call.log(api, organization, action, &id, Changes::default())
+        .await?;
     api.credentials.delete_entry(organization, of, &id).await?;
     Ok(reply::no_content())
 }

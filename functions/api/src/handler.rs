@@ -15,7 +15,7 @@ use state::{
 
 use crate::config::Config;
 use crate::{
-    convert, deliveries, directory, endpoints, event_types, events, keys, organizations,
+    audit, convert, deliveries, directory, endpoints, event_types, events, keys, organizations,
     quarantine, relays, replays, reseal, resend, signing_keys,
 };
 
@@ -167,6 +167,7 @@ impl Api {
             }
             (["deliveries"], "GET") => deliveries::list(self, &call).await,
             (["endpoints", id, "stats"], "GET") => endpoints::stats(self, &call, id).await,
+            (["audit"], "GET") => audit::list(self, &call).await,
             (["convert"], "POST") => convert::convert(self, &call).await,
             ([of @ ("recipients" | "achievements"), id @ ..], method) => {
                 let of = match *of {
@@ -189,7 +190,7 @@ impl Api {
             (
                 [
                     "organizations" | "endpoints" | "events" | "deliveries" | "convert" | "relays"
-                    | "quarantine",
+                    | "quarantine" | "audit",
                 ]
                 | [
                     "organizations" | "endpoints" | "events" | "relays" | "quarantine",
@@ -228,7 +229,7 @@ impl Call<'_> {
     pub(crate) fn require_platform(&self) -> Result<(), Problem> {
         match self.caller {
             Caller::Platform => Ok(()),
-            Caller::Organization(_) => Err(AccessError::Forbidden.into()),
+            Caller::Organization { .. } => Err(AccessError::Forbidden.into()),
         }
     }
 

@@ -4,10 +4,12 @@ use jiff::Timestamp;
 use lambda_http::{Body, Response};
 use payload::fields::{Fields, MAX_NAME, read_strictly};
 use payload::id::KeyId;
+use payload::timestamp;
 use payload::token::ApiKey;
 use reply::Problem;
 use serde::Serialize;
-use state::KeyRecord;
+use serde_json::json;
+use state::{Action, Changes, KeyRecord};
 
 use crate::handler::{Api, Call};
 use crate::{organizations, page};
@@ -67,7 +69,13 @@ pub(crate) async fn create(
         created_at: call.now,
         expires_at,
     };
-    api.accounts.create_key(&record).await?;
+    let given = Changes::given(&json!({
+        "name": record.name,
+        "hint": record.hint,
+        "expires_at": expires_at.map(timestamp::canonical),
+    }));
+    let line = call.line(organization.id, Action::KeyCreated, &record.id, given);
+    api.accounts.create_key(&record, &line).await?;
     Ok(reply::json(201, &View::new(&record, Some(&key))))
 }
 
@@ -103,8 +111,9 @@ pub(crate) async fn revoke(
     let organization = organizations::find(api, call, id).await?;
     let records = api.accounts.list_keys(organization.id).await?;
     let record = records.iter().find(|record| record.id.to_string() == key);
-    api.accounts
-        .revoke_key(record.ok_or_else(|| Problem::not_found("key"))?)
-        .await?;
+    let record = record.ok_or_else(|| Problem::not_found("key"))?;
+    let (id, nothing) = (record.id, Changes::default());
+    let line = call.line(organization.id, Action::KeyRevoked, &id, nothing);
+    api.accounts.revoke_key(record, &line).await?;
     Ok(reply::no_content())
 }

@@ -5,13 +5,15 @@ use lambda_http::{Body, Response};
 use payload::fields::{Fields, MAX_NAME, read_strictly};
 use payload::id::OrganizationId;
 use reply::Problem;
-use state::{Account, Organization};
+use serde_json::json;
+use state::{Account, Action, Changes, Organization};
 
 use crate::handler::{Api, Call};
 use crate::page;
 
 /// Where most of the sources that send times without a zone are.
 const DEFAULT_TIME_ZONE: &str = "America/Sao_Paulo";
+
 /// `POST /organizations {"name", "time_zone"?}`.
 pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>, Problem> {
     call.require_platform()?;
@@ -24,7 +26,14 @@ pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>,
         time_zone,
         created_at: call.now,
     };
-    api.accounts.create_organization(&organization).await?;
+    let given = Changes::given(&json!({
+        "name": organization.name,
+        "time_zone": organization.time_zone,
+    }));
+    let line = call.line(id, Action::OrganizationCreated, &id, given);
+    api.accounts
+        .create_organization(&organization, &line)
+        .await?;
     Ok(reply::json(201, &organization))
 }
 

@@ -11,7 +11,7 @@ use payload::id::{EventId, OrganizationId, QuarantineId, RelayId};
 use payload::timestamp;
 use reply::Problem;
 use serde::Serialize;
-use state::Quarantined;
+use state::{Action, Changes, Quarantined};
 
 use crate::handler::{Api, Call};
 use crate::page;
@@ -109,6 +109,9 @@ pub(crate) async fn delete(
     id: &str,
 ) -> Result<Response<Body>, Problem> {
     let (organization, webhook) = find(api, call, id).await?;
+    let (action, nothing) = (Action::QuarantineDeleted, Changes::default());
+    call.log(api, organization, action, &webhook.id, nothing)
+        .await?;
     let deleted = api.events.delete_quarantined(organization, webhook.id);
     deleted.await?;
     Ok(reply::no_content())

@@ -11,7 +11,8 @@ use payload::timestamp;
 use payload::token::RelayToken;
 use reply::Problem;
 use serde::Serialize;
-use state::{MAX_RELAYS, Relay};
+use serde_json::json;
+use state::{Action, Changes, MAX_RELAYS, Relay};
 
 use crate::handler::{Api, Call};
 use crate::page;
@@ -74,7 +75,13 @@ pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>,
     if let Some(secret) = &wanted.secret {
         relay.seal(&api.keyring, secret);
     }
-    api.accounts.create_relay(&relay).await?;
+    let given = Changes::given(&json!({
+        "name": relay.name,
+        "dialect": relay.dialect,
+        "hint": relay.hint,
+    }));
+    let line = call.line(organization, Action::RelayCreated, &relay.id, given);
+    api.accounts.create_relay(&relay, &line).await?;
     let view = View {
         url_path: Some(format!("/api/v1/relay/{}", token.expose())),
         ..View::new(&relay)
@@ -147,13 +154,15 @@ pub(crate) async fn delete(
     let relays = api.accounts.list_relays(account.organization.id).await?;
     let relay = relays.iter().find(|relay| relay.id.to_string() == id);
     let relay = relay.ok_or_else(|| Problem::not_found("relay"))?;
-    api.accounts.delete_relay(relay).await?;
+    let (organization, nothing) = (account.organization.id, Changes::default());
+    let line = call.line(organization, Action::RelayDeleted, &relay.id, nothing);
+    api.accounts.delete_relay(relay, &line).await?;
     Ok(reply::no_content())
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::*;
 

@@ -13,7 +13,8 @@ use payload::id::{EndpointId, ReplayId};
 use payload::timestamp;
 use reply::Problem;
 use serde::Serialize;
-use state::{DeliveryStatus, Replay, ReplayState, Replayer};
+use serde_json::json;
+use state::{Action, Changes, DeliveryStatus, Replay, ReplayState, Replayer};
 
 use crate::deliveries::status_names;
 use crate::handler::{Api, Call};
@@ -126,6 +127,20 @@ pub(crate) async fn create(
     if !endpoint.enabled && !replay.even_if_disabled && !replay.dry_run {
         return Err(disabled());
     }
+    let asked = Changes::given(&json!({
+        "endpoint_id": replay.endpoint_id,
+        "since": timestamp::canonical(replay.since),
+        "until": timestamp::canonical(replay.until),
+        "statuses": replay.statuses,
+        "types": replay.types,
+        "backfill": replay.backfill,
+        "even_if_disabled": replay.even_if_disabled,
+        "dry_run": replay.dry_run,
+        "rate_per_second": replay.rate_per_second,
+    }));
+    let (organization, id) = (replay.organization_id, replay.id);
+    call.log(api, organization, Action::ReplayCreated, &id, asked)
+        .await?;
     api.deliveries.create_replay(&mut replay).await?;
     begin(api, &mut replay, call.now).await;
     Ok(reply::json(202, &View::new(&replay)))
@@ -226,10 +241,17 @@ pub(crate) async fn cancel(
     endpoint: &str,
     id: &str,
 ) -> Result<Response<Body>, Problem> {
+    let mut is_logged = false;
     for _ in 0..MAX_CANCEL_TRIES {
         let mut replay = find(api, call, endpoint, id).await?;
         if replay.state != ReplayState::Running {
             return Ok(reply::json(200, &View::new(&replay)));
+        }
+        if !is_logged {
+            let (action, nothing) = (Action::ReplayCancelled, Changes::default());
+            call.log(api, replay.organization_id, action, &replay.id, nothing)
+                .await?;
+            is_logged = true;
         }
         replay.state = ReplayState::Cancelled;
         if api.deliveries.save_replay(&mut replay, call.now).await? {

@@ -4,6 +4,7 @@ use lambda_http::{Body, Response};
 use payload::fields::read_strictly;
 use reply::Problem;
 use serde::Serialize;
+use state::{Action, Changes};
 
 use crate::handler::{Api, Call};
 use crate::{endpoints, organizations, signing_keys};
@@ -23,6 +24,10 @@ pub(crate) async fn all(api: &Api, call: &Call<'_>, id: &str) -> Result<Response
     let account = organizations::own_account(api, call, id).await?;
     // The version to seal with may have been added a moment ago.
     api.keyring.reload().await?;
+    let (organization, nothing) = (account.organization.id, Changes::default());
+    let action = Action::SecretsResealed;
+    call.log(api, organization, action, &organization, nothing)
+        .await?;
     let mut relays = 0;
     for relay in api.accounts.list_relays(account.organization.id).await? {
         relays += usize::from(api.accounts.reseal_relay(&relay, &api.keyring).await?);

@@ -8,7 +8,8 @@ use payload::fields::{Fields, read_strictly};
 use payload::id::EndpointId;
 use reply::Problem;
 use serde::Serialize;
-use state::{Account, Delivery, Restart, StateError};
+use serde_json::json;
+use state::{Account, Action, Changes, Delivery, Restart, StateError};
 
 use crate::deliveries::{self, View};
 use crate::handler::{Api, Call};
@@ -37,7 +38,12 @@ pub(crate) async fn delivery(
         return Err(disabled());
     }
     let found = deliveries::find(api, account.organization.id, (id, endpoint), call.now);
-    let delivery = send(api, call, found.await?, even_if_disabled).await?;
+    let delivery = found.await?;
+    let asked = Changes::given(&json!({"even_if_disabled": even_if_disabled}));
+    let target = format!("{}/{}", delivery.event_id, delivery.endpoint_id);
+    let (organization, action) = (account.organization.id, Action::DeliveryRetried);
+    call.log(api, organization, action, &target, asked).await?;
+    let delivery = send(api, call, delivery, even_if_disabled).await?;
     Ok(reply::json(202, &View::new(&delivery)))
 }
 
@@ -56,6 +62,7 @@ pub(crate) async fn event(api: &Api, call: &Call<'_>, id: &str) -> Result<Respon
         .deliveries
         .between(event.organization_id, event.id, event.id)
         .await?;
+    let event_id = event.id;
     let deliveries = deliveries::of_events(&[event], &rows);
     let has = |id: &EndpointId| {
         deliveries
@@ -75,6 +82,13 @@ pub(crate) async fn event(api: &Api, call: &Call<'_>, id: &str) -> Result<Respon
             _ => left_out.push(id),
         }
     }
+    let asked = Changes::given(&json!({
+        "endpoints": chosen.iter().map(|it| it.endpoint_id).collect::<Vec<_>>(),
+        "even_if_disabled": even_if_disabled,
+    }));
+    let (organization, action) = (account.organization.id, Action::EventReplayed);
+    call.log(api, organization, action, &event_id, asked)
+        .await?;
     let sending: Vec<_> = chosen
         .into_iter()
         .map(|delivery| send(api, call, delivery, even_if_disabled))

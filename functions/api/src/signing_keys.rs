@@ -8,7 +8,8 @@ use payload::key_pair::Jwk;
 use payload::timestamp;
 use reply::Problem;
 use serde::Serialize;
-use state::{Account, MAX_SIGNING_KEYS, SigningKey};
+use serde_json::json;
+use state::{Account, Action, Changes, MAX_SIGNING_KEYS, SigningKey};
 
 use crate::handler::{Api, Call};
 use crate::{endpoints, organizations, page};
@@ -96,7 +97,8 @@ pub(crate) async fn rotate(
         return Err(Problem::new(409, "too_many_signing_keys", message));
     }
     // The new one first: a crash in between leaves two that sign, not none.
-    let made = make(api, account.organization.id, call.now).await?;
+    let (organization, action) = (account.organization.id, Action::SigningKeyRotated);
+    let made = make(api, call, organization, action).await?;
     for key in valid {
         let replaced = key.clone().replaced(overlap, call.now);
         api.accounts.save_signing_key(&replaced).await?;
@@ -107,10 +109,13 @@ pub(crate) async fn rotate(
 /// Makes a key pair.
 pub(crate) async fn make(
     api: &Api,
+    call: &Call<'_>,
     organization: OrganizationId,
-    now: Timestamp,
+    action: Action,
 ) -> Result<SigningKey, Problem> {
-    let key = SigningKey::generate(organization, &api.keyring, now);
+    let key = SigningKey::generate(organization, &api.keyring, call.now);
+    let given = Changes::given(&json!({"public_key": key.public.to_string()}));
+    call.log(api, organization, action, &key.id, given).await?;
     api.accounts.save_signing_key(&key).await?;
     Ok(key)
 }

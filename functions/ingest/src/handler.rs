@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, Error, Request, RequestExt, Response};
 use reply::{Problem, authorization, header};
-use state::{Access, Account, Accounts, Aws, Credentials, DeliveryQueue, Events, Keyring};
+use state::{Access, Account, Accounts, Aws, Caller, Credentials, DeliveryQueue, Events, Keyring};
 
 use crate::config::Config;
 use crate::{batch, relay, replay, submit};
@@ -80,7 +80,9 @@ impl Ingest {
                 batch::each(self, request, &self.context(request, now).await?).await
             }
             ["quarantine", id, "replay"] => {
-                replay::again(self, request, &self.context(request, now).await?, id).await
+                let caller = self.caller(request, now).await?;
+                let context = self.context_of(caller, request, now).await?;
+                replay::again(self, request, &context, caller, id).await
             }
             _ => Err(Problem::not_found("route")),
         }
@@ -88,10 +90,21 @@ impl Ingest {
 
     /// Who calls, by the key of the request, and for whom.
     async fn context(&self, request: &Request, now: Timestamp) -> Result<Context, Problem> {
-        let caller = self
-            .access
-            .authenticate(&self.accounts, authorization(request)?, now)
-            .await?;
+        let caller = self.caller(request, now).await?;
+        self.context_of(caller, request, now).await
+    }
+
+    async fn caller(&self, request: &Request, now: Timestamp) -> Result<Caller, Problem> {
+        let caller = (self.access).authenticate(&self.accounts, authorization(request)?, now);
+        Ok(caller.await?)
+    }
+
+    async fn context_of(
+        &self,
+        caller: Caller,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Context, Problem> {
         let organization = caller.organization(header(request, "x-organization-id")?)?;
         let account = self.accounts.account(organization, now).await?;
         Ok(Context {

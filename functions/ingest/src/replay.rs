@@ -11,6 +11,8 @@
 
 use lambda_http::{Body, Request, Response};
 use reply::{Problem, check_size};
+use serde_json::json;
+use state::{Action, AuditLine, Caller, Changes};
 
 use crate::handler::{Context, Ingest};
 use crate::submit::{self, Answer, Options};
@@ -20,6 +22,7 @@ pub(crate) async fn again(
     ingest: &Ingest,
     request: &Request,
     context: &Context,
+    caller: Caller,
     id: &str,
 ) -> Result<Response<Body>, Problem> {
     let organization = context.account.organization.id;
@@ -49,6 +52,14 @@ pub(crate) async fn again(
     // 422 for every reason: the request was fine, what it is about is not.
     let parsed = submit::read(&body, &options, received_at, context)
         .map_err(|error| Problem::from(error).with_status(422))?;
+    let asked = Changes::given(&json!({
+        "dialect": parsed.facts.source.dialect,
+        "event": parsed.facts.source.event,
+        "corrected": !given.is_empty(),
+    }));
+    let action = Action::QuarantineReplayed;
+    let line = AuditLine::new(organization, caller, action, &id, asked, context.now);
+    ingest.accounts.log(&line).await?;
     let accepted = submit::accept(ingest, &body, parsed, None, context).await?;
     let recorded = ingest.events.record_replay(organization, id, accepted.id);
     recorded.await?;

@@ -165,6 +165,12 @@ id!(
     "sgk_"
 );
 
+id!(
+    /// A line of an organization's audit log: `log_…`.
+    AuditId,
+    "log_"
+);
+
 impl EventId {
     /// The UTC month in which the event was accepted, `yyyymm`: part of its place in the tables.
     pub fn month(self) -> String {

@@ -1,7 +1,7 @@
 //! Who is calling, and for which organization.
 
 use jiff::Timestamp;
-use payload::id::OrganizationId;
+use payload::id::{KeyId, OrganizationId};
 use payload::token::{self, ApiKey};
 
 use crate::accounts::Accounts;
@@ -19,7 +19,12 @@ pub enum Caller {
     /// Acts for the organization it names.
     Platform,
     /// Acts for itself.
-    Organization(OrganizationId),
+    Organization {
+        /// Which it is.
+        id: OrganizationId,
+        /// The id of the key it presented.
+        key: KeyId,
+    },
 }
 
 /// Why a call is not allowed.
@@ -81,7 +86,10 @@ impl Access {
         {
             return Err(AccessError::BadKey);
         }
-        Ok(Caller::Organization(record.organization_id))
+        Ok(Caller::Organization {
+            id: record.organization_id,
+            key: record.id,
+        })
     }
 }
 
@@ -96,7 +104,7 @@ impl Caller {
             .transpose();
         match self {
             Self::Platform => named?.ok_or(AccessError::NoOrganization),
-            Self::Organization(own) => match named {
+            Self::Organization { id: own, .. } => match named {
                 Ok(None) => Ok(own),
                 Ok(Some(id)) if id == own => Ok(own),
                 // Another's and a mistyped id are answered alike: nothing is told about others.
@@ -140,7 +148,10 @@ mod tests {
             Caller::Platform.organization(Some("org_x")),
             Err(AccessError::UnknownOrganization)
         ));
-        let caller = Caller::Organization(own);
+        let caller = Caller::Organization {
+            id: own,
+            key: "key_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+        };
         assert_eq!(named(caller, None), Ok(own));
         assert_eq!(named(caller, Some(&own.to_string())), Ok(own));
         for other in ["org_01ARZ3NDEKTSV4RRFFQ69G5FAW", "org_x"] {

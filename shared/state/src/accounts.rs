@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use payload::event_type::EventType;
@@ -12,6 +11,7 @@ use payload::id::{EndpointId, OrganizationId};
 use payload::timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::audit_log::{Action, Actor, AuditLine, Changes};
 use crate::cache::Cache;
 use crate::endpoints::{Disabled, DisabledReason, Endpoint};
 use crate::error::StateError;
@@ -19,8 +19,9 @@ use crate::health::Health;
 use crate::keys::KeyRecord;
 use crate::keyspace::{self, ENDPOINT_PREFIX, ORGANIZATION, ORGANIZATIONS, SIGNING_KEY_PREFIX};
 use crate::relays::Relay;
-use crate::rows::{Item, Page, from_item, is_written, key, number, sort_key, text, to_item};
+use crate::rows::{Item, Page, from_item, key, sort_key, text, to_item};
 use crate::signing_keys::SigningKey;
+use crate::transaction::Logged;
 
 /// A customer of the platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,19 +197,21 @@ impl Accounts {
     ///
     /// # Errors
     /// DynamoDB did not take it.
-    pub async fn create_organization(&self, organization: &Organization) -> Result<(), StateError> {
+    pub async fn create_organization(
+        &self,
+        organization: &Organization,
+        line: &AuditLine,
+    ) -> Result<(), StateError> {
         let mut row = to_item(organization)?;
         row.extend(key(keyspace::organization(organization.id), ORGANIZATION));
-        let mut line = to_item(organization)?;
-        line.extend(key(ORGANIZATIONS, organization.id.to_string()));
-        self.client
-            .transact_write_items()
-            .transact_items(self.put_in_transaction(row))
-            .transact_items(self.put_in_transaction(line))
-            .send()
-            .await
-            .map_err(StateError::while_doing("create an organization"))?;
-        Ok(())
+        let mut listed = to_item(organization)?;
+        listed.extend(key(ORGANIZATIONS, organization.id.to_string()));
+        let rows = [row, listed].map(|row| self.put_in_transaction(row));
+        let doing = "create an organization";
+        match self.write_logged(rows, line, doing).await? {
+            Logged::Written => Ok(()),
+            Logged::Refused | Logged::Contended => Err(StateError::contended(doing)),
+        }
     }
 
     /// All organizations, oldest first, after `after`.
@@ -252,36 +255,35 @@ impl Accounts {
     ///
     /// # Errors
     /// DynamoDB did not take it.
-    pub async fn create_endpoint(&self, endpoint: &Endpoint) -> Result<(), StateError> {
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(self.endpoint_row(endpoint)?))
-            .send()
-            .await
-            .map_err(StateError::while_doing("create an endpoint"))?;
+    pub async fn create_endpoint(
+        &self,
+        endpoint: &Endpoint,
+        line: &AuditLine,
+    ) -> Result<(), StateError> {
+        let doing = "create an endpoint";
+        let put = self.put_in_transaction(self.endpoint_row(endpoint)?);
+        let logged = self.write_logged([put], line, doing).await?;
         self.accounts.forget(&endpoint.organization_id);
-        Ok(())
+        match logged {
+            Logged::Written => Ok(()),
+            Logged::Refused | Logged::Contended => Err(StateError::contended(doing)),
+        }
     }
 
     /// Writes a changed endpoint; `false` when someone else changed or deleted it in between.
     ///
     /// # Errors
     /// DynamoDB did not answer.
-    pub async fn update_endpoint(&self, endpoint: &Endpoint) -> Result<bool, StateError> {
-        // UnchangedSinceRead. read (revision n) → [somebody writes n + 1, or deletes] → this write:
-        // only on revision n, so the other's change is never undone.
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(self.endpoint_row(endpoint)?))
-            .condition_expression("revision = :read")
-            .expression_attribute_values(":read", number(&endpoint.revision.saturating_sub(1)))
-            .send()
-            .await;
+    pub async fn update_endpoint(
+        &self,
+        endpoint: &Endpoint,
+        line: &AuditLine,
+    ) -> Result<bool, StateError> {
+        let row = self.endpoint_row(endpoint)?;
+        let put = self.put_on_read(row, endpoint.revision.saturating_sub(1));
+        let logged = self.write_logged([put], line, "change an endpoint").await;
         self.accounts.forget(&endpoint.organization_id);
-        is_written(put, "change an endpoint")
+        Ok(logged? == Logged::Written)
     }
 
     /// Disables an endpoint; `false` when someone changed it since it was read: what spoke against it was
@@ -295,14 +297,18 @@ impl Accounts {
         reason: DisabledReason,
         now: Timestamp,
     ) -> Result<bool, StateError> {
-        self.update_endpoint(&Endpoint {
+        let disabled = Endpoint {
             enabled: false,
             disabled: Some(Disabled { reason, at: now }),
             updated_at: now,
             revision: endpoint.revision + 1,
             ..endpoint.clone()
-        })
-        .await
+        };
+        let (actor, action) = (Actor::Certhooks, Action::EndpointDisabled);
+        let changes = Changes::of_disabling(reason);
+        let organization = endpoint.organization_id;
+        let line = AuditLine::new(organization, actor, action, &endpoint.id, changes, now);
+        self.update_endpoint(&disabled, &line).await
     }
 
     /// Deletes an endpoint; deleting what is gone is no error.
@@ -313,19 +319,17 @@ impl Accounts {
         &self,
         organization: OrganizationId,
         id: EndpointId,
+        line: &AuditLine,
     ) -> Result<(), StateError> {
-        self.client
-            .delete_item()
-            .table_name(&self.table)
-            .set_key(Some(key(
-                keyspace::organization(organization),
-                keyspace::endpoint(id),
-            )))
-            .send()
-            .await
-            .map_err(StateError::while_doing("delete an endpoint"))?;
+        let doing = "delete an endpoint";
+        let place = key(keyspace::organization(organization), keyspace::endpoint(id));
+        let delete = self.delete_in_transaction(place);
+        let logged = self.write_logged([delete], line, doing).await?;
         self.accounts.forget(&organization);
-        Ok(())
+        match logged {
+            Logged::Written | Logged::Refused => Ok(()),
+            Logged::Contended => Err(StateError::contended(doing)),
+        }
     }
 
     fn endpoint_row(&self, endpoint: &Endpoint) -> Result<Item, StateError> {
@@ -335,15 +339,5 @@ impl Accounts {
             keyspace::endpoint(endpoint.id),
         ));
         Ok(row)
-    }
-
-    pub(crate) fn put_in_transaction(&self, row: Item) -> TransactWriteItem {
-        let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(row))
-            .build();
-        TransactWriteItem::builder()
-            .put(put.expect("table and item are set"))
-            .build()
     }
 }

@@ -2,15 +2,17 @@
 //! it has two rows, written and deleted together.
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use payload::id::OrganizationId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::accounts::Accounts;
+use crate::audit_log::AuditLine;
 use crate::error::StateError;
 use crate::keyspace;
 use crate::rows::{Item, from_item, text, to_item};
+use crate::transaction::Logged;
 
 impl Accounts {
     /// Writes a new record at both of its places.
@@ -18,6 +20,7 @@ impl Accounts {
         &self,
         record: &impl Serialize,
         places: [Item; 2],
+        line: &AuditLine,
         doing: &'static str,
     ) -> Result<(), StateError> {
         let rows = places.map(|place| {
@@ -25,14 +28,11 @@ impl Accounts {
             row.extend(place);
             Ok(self.put_in_transaction(row))
         });
-        let writes = rows.into_iter().collect::<Result<_, StateError>>()?;
-        self.client
-            .transact_write_items()
-            .set_transact_items(Some(writes))
-            .send()
-            .await
-            .map_err(StateError::while_doing(doing))?;
-        Ok(())
+        let writes = rows.into_iter().collect::<Result<Vec<_>, StateError>>()?;
+        match self.write_logged(writes, line, doing).await? {
+            Logged::Written => Ok(()),
+            Logged::Refused | Logged::Contended => Err(StateError::contended(doing)),
+        }
     }
 
     /// Writes a changed record at both of its places; `false` when it was deleted in between.
@@ -124,27 +124,17 @@ impl Accounts {
         Ok(records)
     }
 
-    /// Deletes a record from both of its places.
+    /// Deletes a record from both of its places; deleting what is gone is no error, and is not logged.
     pub(crate) async fn delete_both(
         &self,
         places: [Item; 2],
+        line: &AuditLine,
         doing: &'static str,
     ) -> Result<(), StateError> {
-        let deletes = places.map(|place| {
-            let delete = Delete::builder()
-                .table_name(&self.table)
-                .set_key(Some(place))
-                .build();
-            TransactWriteItem::builder()
-                .delete(delete.expect("table and key are set"))
-                .build()
-        });
-        self.client
-            .transact_write_items()
-            .set_transact_items(Some(deletes.into()))
-            .send()
-            .await
-            .map_err(StateError::while_doing(doing))?;
-        Ok(())
+        let deletes = places.map(|place| self.delete_in_transaction(place));
+        match self.write_logged(deletes, line, doing).await? {
+            Logged::Written | Logged::Refused => Ok(()),
+            Logged::Contended => Err(StateError::contended(doing)),
+        }
     }
 }

@@ -6,6 +6,7 @@ use payload::timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Accounts;
+use crate::audit_log::AuditLine;
 use crate::error::StateError;
 use crate::keyspace;
 use crate::rows::{Item, key};
@@ -43,8 +44,8 @@ impl Accounts {
     ///
     /// # Errors
     /// DynamoDB did not take it.
-    pub async fn create_key(&self, record: &KeyRecord) -> Result<(), StateError> {
-        self.create_both(record, key_rows(record), "create a key")
+    pub async fn create_key(&self, record: &KeyRecord, line: &AuditLine) -> Result<(), StateError> {
+        self.create_both(record, key_rows(record), line, "create a key")
             .await
     }
 
@@ -84,8 +85,9 @@ impl Accounts {
     ///
     /// # Errors
     /// DynamoDB did not answer.
-    pub async fn revoke_key(&self, record: &KeyRecord) -> Result<(), StateError> {
-        self.delete_both(key_rows(record), "revoke a key").await?;
+    pub async fn revoke_key(&self, record: &KeyRecord, line: &AuditLine) -> Result<(), StateError> {
+        self.delete_both(key_rows(record), line, "revoke a key")
+            .await?;
         self.keys.forget(&record.sha256);
         Ok(())
     }

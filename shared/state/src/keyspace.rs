@@ -138,6 +138,11 @@ pub(crate) fn replays(organization: OrganizationId) -> String {
     format!("org#{organization}#replays")
 }
 
+/// The lines of an organization's audit log lie together.
+pub(crate) fn audit_log(organization: OrganizationId) -> String {
+    format!("org#{organization}#log")
+}
+
 /// The month before `yyyymm`.
 pub(crate) fn previous_month(month: &str) -> Option<String> {
     let (year, month) = (

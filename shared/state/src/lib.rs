@@ -15,6 +15,7 @@ mod access;
 mod accounts;
 mod agenda;
 mod audit;
+mod audit_log;
 mod aws;
 mod batch_get;
 mod bodies;
@@ -51,6 +52,7 @@ mod signing_keys;
 mod stats;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod transaction;
 mod watermarks;
 
 pub use accept::{Acceptance, Receipt, Submission};
@@ -58,6 +60,7 @@ pub use accepted_event::AcceptedEvent;
 pub use access::{Access, AccessError, Caller};
 pub use accounts::{Account, Accounts, Organization};
 pub use agenda::{Due, MAX_RECOVERIES, OVERDUE_AFTER};
+pub use audit_log::{Action, Actor, AuditLine, Changes};
 pub use aws::Aws;
 pub use bucket::Bucket;
 pub use credentials::{Credentials, Recalled};

@@ -11,6 +11,7 @@ use payload::timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Accounts;
+use crate::audit_log::AuditLine;
 use crate::error::StateError;
 use crate::keyring::Keyring;
 use crate::keyspace;
@@ -61,8 +62,8 @@ impl Accounts {
     ///
     /// # Errors
     /// DynamoDB did not take it.
-    pub async fn create_relay(&self, relay: &Relay) -> Result<(), StateError> {
-        self.create_both(relay, relay_rows(relay), "create a relay")
+    pub async fn create_relay(&self, relay: &Relay, line: &AuditLine) -> Result<(), StateError> {
+        self.create_both(relay, relay_rows(relay), line, "create a relay")
             .await
     }
 
@@ -121,8 +122,8 @@ impl Accounts {
     ///
     /// # Errors
     /// DynamoDB did not answer.
-    pub async fn delete_relay(&self, relay: &Relay) -> Result<(), StateError> {
-        self.delete_both(relay_rows(relay), "delete a relay")
+    pub async fn delete_relay(&self, relay: &Relay, line: &AuditLine) -> Result<(), StateError> {
+        self.delete_both(relay_rows(relay), line, "delete a relay")
             .await?;
         self.relays.forget(&relay.sha256);
         Ok(())

@@ -4,6 +4,7 @@
 //! (<https://doc.developers.beedeez.com/docs/next/webhooks/configuration>) and taken as it is;
 //! `event_types` means the same.
 
+mod audited;
 mod change;
 mod rotation;
 mod subscription;
@@ -12,12 +13,11 @@ mod target;
 mod tests;
 mod view;
 
-use jiff::Timestamp;
 use lambda_http::{Body, Response};
 use payload::id::EndpointId;
 use payload::secret::Secret;
 use reply::Problem;
-use state::{Account, Endpoint, EndpointSecrets, MAX_ENDPOINTS};
+use state::{Account, Action, Changes, Endpoint, EndpointSecrets, MAX_ENDPOINTS};
 
 use self::change::{Configured, change};
 pub(crate) use self::rotation::{overlap, rotate_secret};
@@ -44,9 +44,16 @@ pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>,
         let message = format!("an organization has at most {MAX_ENDPOINTS} endpoints");
         return Err(Problem::new(409, "too_many_endpoints", message));
     }
-    provide_signing_key(api, &account, &made.endpoint, call.now).await?;
+    provide_signing_key(api, call, &account, &made.endpoint).await?;
     api.keyring.seal_endpoint(&mut made.endpoint, &made.secrets);
-    api.accounts.create_endpoint(&made.endpoint).await?;
+    let changes = audited::changes(None, &made, call.now);
+    let line = call.line(
+        account.organization.id,
+        Action::EndpointCreated,
+        &id,
+        changes,
+    );
+    api.accounts.create_endpoint(&made.endpoint, &line).await?;
     Ok(reply::json(201, &View::with_secret(&made, call.now)))
 }
 
@@ -76,7 +83,7 @@ pub(crate) async fn update(
 ) -> Result<Response<Body>, Problem> {
     let body = reply::read_object(call.request)?;
     let with_body = |current: &Configured| change(current, body.clone(), &api.target_policy);
-    let changed = apply(api, call, id, with_body).await?;
+    let changed = apply(api, call, id, Action::EndpointUpdated, with_body).await?;
     Ok(reply::json(200, &View::new(&changed, call.now)))
 }
 
@@ -85,6 +92,7 @@ async fn apply(
     api: &Api,
     call: &Call<'_>,
     id: &str,
+    action: Action,
     change: impl Fn(&Configured) -> Result<Configured, Problem>,
 ) -> Result<Configured, Problem> {
     for _ in 0..MAX_UPDATE_TRIES {
@@ -94,7 +102,7 @@ async fn apply(
         if changed.endpoint.url != current.endpoint.url {
             target::check(&api.target_policy, &api.resolver, &changed.endpoint.url).await?;
         }
-        provide_signing_key(api, &account, &changed.endpoint, call.now).await?;
+        provide_signing_key(api, call, &account, &changed.endpoint).await?;
         api.keyring
             .seal_endpoint(&mut changed.endpoint, &changed.secrets);
         changed.endpoint.updated_at = call.now;
@@ -105,7 +113,10 @@ async fn apply(
             api.accounts.forget_health(&changed.endpoint).await?;
             changed.health = None;
         }
-        if api.accounts.update_endpoint(&changed.endpoint).await? {
+        let (endpoint, organization) = (&changed.endpoint, account.organization.id);
+        let changes = audited::changes(Some(&current), &changed, call.now);
+        let line = call.line(organization, action, &endpoint.id, changes);
+        if api.accounts.update_endpoint(endpoint, &line).await? {
             return Ok(changed);
         }
     }
@@ -133,7 +144,10 @@ pub(crate) async fn reseal(
             .seal_endpoint(&mut current.endpoint, &current.secrets);
         current.endpoint.updated_at = call.now;
         current.endpoint.revision += 1;
-        resealed += usize::from(api.accounts.update_endpoint(&current.endpoint).await?);
+        let (endpoint, nothing) = (&current.endpoint, Changes::default());
+        let organization = endpoint.organization_id;
+        let line = call.line(organization, Action::SecretsResealed, &endpoint.id, nothing);
+        resealed += usize::from(api.accounts.update_endpoint(endpoint, &line).await?);
     }
     Ok(resealed)
 }
@@ -155,12 +169,13 @@ fn begins_anew(current: &Endpoint, changed: &Endpoint) -> bool {
 /// Makes the organization's first key pair when the first endpoint wants signatures by it.
 async fn provide_signing_key(
     api: &Api,
+    call: &Call<'_>,
     account: &Account,
     endpoint: &Endpoint,
-    now: Timestamp,
 ) -> Result<(), Problem> {
-    if endpoint.ed25519_signature && account.valid_signing_keys(now).next().is_none() {
-        signing_keys::make(api, account.organization.id, now).await?;
+    if endpoint.ed25519_signature && account.valid_signing_keys(call.now).next().is_none() {
+        let (organization, action) = (account.organization.id, Action::SigningKeyCreated);
+        signing_keys::make(api, call, organization, action).await?;
     }
     Ok(())
 }
@@ -174,8 +189,11 @@ pub(crate) async fn delete(
     let account = call.account(api).await?;
     let endpoint = find(&account, id)?;
     api.accounts.forget_health(endpoint).await?;
+    let changes = audited::deletion(endpoint, call.now);
+    let (organization, id) = (endpoint.organization_id, endpoint.id);
+    let line = call.line(organization, Action::EndpointDeleted, &id, changes);
     api.accounts
-        .delete_endpoint(endpoint.organization_id, endpoint.id)
+        .delete_endpoint(organization, id, &line)
         .await?;
     Ok(reply::no_content())
 }

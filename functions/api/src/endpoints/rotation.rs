@@ -5,6 +5,7 @@ use lambda_http::{Body, Response};
 use payload::fields::{Fields, read_strictly};
 use payload::secret::Secret;
 use reply::Problem;
+use state::Action;
 
 use super::change::{Configured, read_secret};
 use super::view::View;
@@ -30,7 +31,7 @@ pub(crate) async fn rotate_secret(
         done.map_err(|error| Problem::new(409, "too_many_secrets", error.to_string()))?;
         Ok(rotated)
     };
-    let rotated = super::apply(api, call, id, rotate).await?;
+    let rotated = super::apply(api, call, id, Action::SecretRotated, rotate).await?;
     Ok(reply::json(200, &View::with_secret(&rotated, call.now)))
 }
 

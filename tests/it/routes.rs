@@ -1,0 +1,211 @@
+//! Every route of the API, for tests that go over all of them.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::template::{resources, template};
+use crate::workspace;
+
+/// A route below `/api/v1/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Route {
+    method: &'static str,
+    /// With a name in braces for each id.
+    pub(crate) path: &'static str,
+    /// What the audit log calls a call that changes something.
+    pub(crate) action: Option<&'static str>,
+}
+
+impl Route {
+    pub(crate) fn method(self) -> Method {
+        self.method.parse().expect("a method of HTTP")
+    }
+}
+
+const fn reads(path: &'static str) -> Route {
+    Route {
+        method: "GET",
+        path,
+        action: None,
+    }
+}
+
+const fn posts(path: &'static str) -> Route {
+    Route {
+        method: "POST",
+        path,
+        action: None,
+    }
+}
+
+const fn changes(method: &'static str, path: &'static str, action: &'static str) -> Route {
+    Route {
+        method,
+        path,
+        action: Some(action),
+    }
+}
+
+pub(crate) const ROUTES: &[Route] = &[
+    reads("event-types"),
+    reads("event-types/{type}"),
+    reads("organizations"),
+    changes("POST", "organizations", "organization.created"),
+    reads("organizations/{organization}"),
+    reads("organizations/{organization}/keys"),
+    changes("POST", "organizations/{organization}/keys", "key.created"),
+    changes(
+        "DELETE",
+        "organizations/{organization}/keys/{key}",
+        "key.revoked",
+    ),
+    reads("endpoints"),
+    changes("POST", "endpoints", "endpoint.created"),
+    reads("endpoints/{endpoint}"),
+    changes("PATCH", "endpoints/{endpoint}", "endpoint.updated"),
+    changes("DELETE", "endpoints/{endpoint}", "endpoint.deleted"),
+    reads("endpoints/{endpoint}/deliveries"),
+    reads("endpoints/{endpoint}/stats"),
+    changes("POST", "endpoints/{endpoint}/replay", "replay.created"),
+    reads("endpoints/{endpoint}/replays"),
+    reads("endpoints/{endpoint}/replays/{replay}"),
+    changes(
+        "DELETE",
+        "endpoints/{endpoint}/replays/{replay}",
+        "replay.cancelled",
+    ),
+    posts("events"),
+    posts("events/batch"),
+    reads("events"),
+    reads("events/{event}"),
+    changes("POST", "events/{event}/replay", "event.replayed"),
+    reads("events/{event}/deliveries"),
+    reads("events/{event}/deliveries/{endpoint}"),
+    changes(
+        "POST",
+        "events/{event}/deliveries/{endpoint}/retry",
+        "delivery.retried",
+    ),
+    reads("deliveries"),
+    posts("convert"),
+    reads("recipients/{recipient}"),
+    changes("PUT", "recipients/{recipient}", "recipient.put"),
+    changes("DELETE", "recipients/{recipient}", "recipient.deleted"),
+    reads("achievements/{achievement}"),
+    changes("PUT", "achievements/{achievement}", "achievement.put"),
+    changes(
+        "DELETE",
+        "achievements/{achievement}",
+        "achievement.deleted",
+    ),
+    reads("relays"),
+    changes("POST", "relays", "relay.created"),
+    changes("DELETE", "relays/{relay}", "relay.deleted"),
+    posts("relay/{token}"),
+    posts("relay/{token}/{name}"),
+    reads("quarantine"),
+    reads("quarantine/{quarantine}"),
+    changes(
+        "POST",
+        "quarantine/{quarantine}/replay",
+        "quarantine.replayed",
+    ),
+    changes("DELETE", "quarantine/{quarantine}", "quarantine.deleted"),
+    reads("audit"),
+];
+
+/// The directory, which takes ids of several segments: its routes are no patterns of the router.
+const DIRECTORY: [&str; 2] = ["recipients", "achievements"];
+
+/// A route with `{}` for each of its ids.
+fn shape<'s>(method: &str, segments: impl IntoIterator<Item = &'s str>) -> String {
+    let segments: Vec<&str> = segments.into_iter().collect();
+    format!("{method} {}", segments.join("/"))
+}
+
+/// The patterns of the router of the function `api`: `(["endpoints", id], "GET")`.
+fn routes_of_api() -> BTreeSet<String> {
+    let source = workspace::read("functions/api/src/handler.rs");
+    let patterns = source.split("([").skip(1).filter_map(|pattern| {
+        let (segments, rest) = pattern.split_once(']')?;
+        let (method, _) = rest.strip_prefix(", \"")?.split_once('"')?;
+        let segments = segments.split(',').map(|segment| {
+            let literal = segment.trim().strip_prefix('"');
+            literal.map_or("{}", |literal| literal.trim_end_matches('"'))
+        });
+        Some(shape(method, segments))
+    });
+    patterns.collect()
+}
+
+/// The routes that the template gives to the function `ingest`.
+fn routes_of_ingest() -> BTreeSet<String> {
+    let template = template();
+    let functions = resources(&template, "AWS::Serverless::Function");
+    let ingest = functions.iter().find(|(name, _)| name == "IngestFunction");
+    let (_, ingest) = ingest.expect("the function that accepts events");
+    let events = ingest["Events"].as_object().expect("events");
+    let routes = events.values().map(|event| {
+        let text = |member: &str| event["Properties"][member].as_str();
+        let (Some(method), Some(path)) = (text("Method"), text("Path")) else {
+            panic!("no route: {event}")
+        };
+        let path = path.strip_prefix("/api/v1/").expect("a path of the API");
+        shape(method, path.split('/').map(placeholder_as_braces))
+    });
+    routes.collect()
+}
+
+fn placeholder_as_braces(segment: &str) -> &str {
+    if segment.starts_with('{') {
+        "{}"
+    } else {
+        segment
+    }
+}
+
+#[test]
+fn every_route_of_the_functions_is_in_the_table_and_no_other() {
+    let mut there = routes_of_api();
+    assert!(there.len() > 30, "{there:?}");
+    there.extend(routes_of_ingest());
+    let table = ROUTES.iter().filter(|route| {
+        let first = route.path.split('/').next().unwrap_or_default();
+        !DIRECTORY.contains(&first)
+    });
+    let table: BTreeSet<String> = table
+        .map(|route| {
+            shape(
+                route.method,
+                route.path.split('/').map(placeholder_as_braces),
+            )
+        })
+        .collect();
+    assert_eq!(table, there);
+}
+
+#[test]
+fn the_directory_is_in_the_table_with_all_its_methods() {
+    let source = workspace::read("functions/api/src/handler.rs");
+    assert_eq!(source.matches(" => directory::").count(), 3);
+    for of in DIRECTORY {
+        for method in ["GET", "PUT", "DELETE"] {
+            assert!(source.contains(&format!("\"{method}\" => directory::")));
+            let is_this = |route: &&Route| route.method == method && route.path.starts_with(of);
+            assert_eq!(ROUTES.iter().filter(is_this).count(), 1, "{method} {of}");
+        }
+    }
+}
+
+/// What the audit log must have said when every route that changes something was called.
+pub(crate) fn actions() -> BTreeSet<String> {
+    let actions = ROUTES.iter().filter_map(|route| route.action);
+    actions.map(str::to_owned).collect()
+}
+
+/// The members of a list that the API answered.
+pub(crate) fn items(answer: &Value) -> &[Value] {
+    answer["data"].as_array().expect("a list")
+}
