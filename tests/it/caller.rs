@@ -1,8 +1,12 @@
 //! The HTTP API as the holder of one key calls it.
 
+use std::sync::Arc;
+
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method};
 use serde_json::Value;
+
+use crate::canaries::Canaries;
 
 /// Calls the API with one key.
 #[derive(Clone)]
@@ -11,6 +15,8 @@ pub(crate) struct Caller {
     url: String,
     key: Option<String>,
     headers: Vec<(&'static str, String)>,
+    /// What is sent in bodies must not come up in the log.
+    canaries: Arc<Canaries>,
 }
 
 /// An answer of the API.
@@ -24,12 +30,18 @@ pub(crate) struct Answer {
 }
 
 impl Caller {
-    pub(crate) fn new(http: Client, url: String, key: Option<String>) -> Self {
+    pub(crate) fn new(
+        http: Client,
+        url: String,
+        key: Option<String>,
+        canaries: Arc<Canaries>,
+    ) -> Self {
         Self {
             http,
             url,
             key,
             headers: Vec::new(),
+            canaries,
         }
     }
 
@@ -90,6 +102,7 @@ impl Caller {
             builder = builder.bearer_auth(key);
         }
         if let Some(body) = body {
+            self.canaries.plant_body(&body);
             builder = builder
                 .header("content-type", "application/json")
                 .body(body);

@@ -1,7 +1,7 @@
 //! System tests: the whole product as its users meet it, over HTTP, against a running `local`.
 //!
 //! Every test starts a stack of its own and makes its own organizations, so the order of tests and
-//! what others leave behind never matter. `stack`, `control`, `caller`, `receiver`,
+//! what others leave behind never matter. `stack`, `control`, `caller`, `canaries`, `receiver`,
 //! `faults`, `later`, `native`, `samples`, `matrix`, `routes`, `source` and `workspace` are what the tests are
 //! written with; each other module holds the tests of one concern.
 #![allow(
@@ -10,6 +10,7 @@
 )]
 
 mod caller;
+mod canaries;
 mod control;
 mod faults;
 mod later;
@@ -43,6 +44,7 @@ mod fidelity;
 mod health;
 mod hostile;
 mod ingest;
+mod input_limits;
 mod interop;
 mod invoke;
 mod isolation;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::process::{Signal, kill_process, kill_process_group};
@@ -14,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::caller::Caller;
+use crate::canaries::Canaries;
 use crate::control::{environments, list, pid};
 use crate::workspace;
 
@@ -33,6 +35,8 @@ pub(crate) struct Stack {
     http: reqwest::Client,
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+    canaries: Arc<Canaries>,
     organizations: AtomicU32,
 }
 
@@ -81,8 +85,11 @@ impl Stack {
         let stderr = child.stderr.take().expect("stderr is piped");
         let stdout = child.stdout.take().expect("stdout is piped");
         let kept = Arc::clone(&log);
-        std::thread::spawn(move || {
+        let canaries = Arc::new(Canaries::default());
+        let searching = Arc::clone(&canaries);
+        let reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                searching.search(&line);
                 let mut kept = kept.lock().expect("no holder panics");
                 if kept.len() == 2 * KEPT_LINES {
                     kept.drain(..KEPT_LINES);
@@ -103,6 +110,8 @@ impl Stack {
             http: reqwest::Client::new(),
             child,
             log,
+            reader: Some(reader),
+            canaries,
             organizations: AtomicU32::new(0),
         };
         let line = timeout(START_DEADLINE, said)
@@ -118,7 +127,13 @@ impl Stack {
 
     /// Calls with a key, or with none.
     pub(crate) fn caller(&self, key: Option<&str>) -> Caller {
-        Caller::new(self.http.clone(), self.url.clone(), key.map(str::to_owned))
+        let (http, url) = (self.http.clone(), self.url.clone());
+        Caller::new(
+            http,
+            url,
+            key.map(str::to_owned),
+            Arc::clone(&self.canaries),
+        )
     }
 
     /// Calls with the platform key, for no organization.
@@ -146,6 +161,14 @@ impl Stack {
         self.platform().post(&path, options).await.expect(201)
     }
 
+    /// What an invocation carries of a request's body must not come up in the log.
+    fn plant_invocation(&self, payload: &[u8]) {
+        let invocation: Option<Value> = serde_json::from_slice(payload).ok();
+        let body = invocation.as_ref().and_then(|it| it["body"].as_str());
+        self.canaries
+            .plant_body(body.unwrap_or_default().as_bytes());
+    }
+
     /// Invokes a function by its name in the template, as `aws lambda invoke` does.
     pub(crate) async fn invoke(&self, function: &str, payload: Vec<u8>) -> Value {
         let invoked = self.try_invoke(function, payload).await;
@@ -159,12 +182,18 @@ impl Stack {
         payload: Vec<u8>,
     ) -> Result<Value, Value> {
         let url = format!("{}/2015-03-31/functions/{function}/invocations", self.url);
+        self.plant_invocation(&payload);
         let answer = self.http.post(url).body(payload).send().await;
         let answer = answer.expect("the Invoke API answers");
         assert_eq!(answer.status(), 200);
         let has_failed = answer.headers().contains_key("x-amz-function-error");
         let body = answer.json().await.expect("an invocation answers JSON");
         if has_failed { Err(body) } else { Ok(body) }
+    }
+
+    /// What must not come up in the log.
+    pub(crate) fn canaries(&self) -> &Canaries {
+        &self.canaries
     }
 
     /// What the stack has logged so far.
@@ -267,6 +296,10 @@ impl Drop for Stack {
         if !ended {
             self.child.wait().ok();
         }
+        // It ends with the last process that could still write a line.
+        if let Some(reader) = self.reader.take() {
+            reader.join().ok();
+        }
         if std::thread::panicking() {
             let log = self.log.lock().expect("no holder panics");
             let from = log.len().saturating_sub(LOG_LINES);
@@ -274,7 +307,10 @@ impl Drop for Stack {
                 "the log of the stack ends with:\n{}",
                 log[from..].join("\n")
             );
+            return;
         }
+        let found = self.canaries.take_found();
+        assert!(found.is_empty(), "the log of the stack holds: {found:#?}");
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use futures::stream::{self, StreamExt as _};
 use lambda_http::{Body, Request, Response};
 use payload::dialect::{ParseError, Parsed, UnknownDialect};
-use payload::fault::Faults;
+use payload::fault::{Faults, escape};
 use reply::{Problem, header};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -20,12 +20,6 @@ use crate::submit::{Answer, Options, accept, check, query_options};
 const MAX_EVENTS: usize = 100;
 /// Events of one batch that are accepted at the same time.
 const CONCURRENCY: usize = 16;
-
-#[derive(Deserialize)]
-struct Envelope<'b> {
-    #[serde(borrow)]
-    events: Vec<&'b RawValue>,
-}
 
 /// An item of any other form is an event: one may have a member called `payload` too.
 #[derive(Deserialize)]
@@ -181,12 +175,12 @@ fn split(body: &[u8]) -> Result<Vec<&RawValue>, Problem> {
             column: error.column(),
         })?;
     let items = if whole.get().starts_with('[') {
-        serde_json::from_str(whole.get())
+        whole.get()
     } else {
-        serde_json::from_str(whole.get()).map(|Envelope { events }| events)
+        under_events(whole)?
     };
-    let items: Vec<&RawValue> =
-        items.map_err(|_| Problem::invalid(Faults::one("/events", "must be a list of events")))?;
+    let items: Vec<&RawValue> = serde_json::from_str(items)
+        .map_err(|_| Problem::invalid(Faults::one("/events", "must be a list of events")))?;
     if items.is_empty() || items.len() > MAX_EVENTS {
         return Err(Problem::invalid(Faults::one(
             "/events",
@@ -194,6 +188,22 @@ fn split(body: &[u8]) -> Result<Vec<&RawValue>, Problem> {
         )));
     }
     Ok(items)
+}
+
+/// The list in an object that has nothing else.
+fn under_events(whole: &RawValue) -> Result<&str, Problem> {
+    let members: Result<HashMap<String, &RawValue>, _> = serde_json::from_str(whole.get());
+    let mut members = members.map_err(|_| Problem::from(ParseError::NotAnObject))?;
+    let events = members.remove("events");
+    let mut faults = Faults::default();
+    if events.is_none() {
+        faults.add("/events", "required");
+    }
+    for name in members.keys() {
+        faults.add(format!("/{}", escape(name)), "unknown member");
+    }
+    faults.check().map_err(Problem::invalid)?;
+    Ok(events.map_or("[]", RawValue::get))
 }
 
 fn read_item<'b>(item: &'b RawValue, defaults: &Options, context: &Context) -> Item<'b> {
@@ -245,6 +255,8 @@ mod tests {
         assert_eq!(items("[1"), Err(400));
         assert_eq!(items(r#"{"events": {}}"#), Err(422));
         assert_eq!(items("{}"), Err(422));
+        assert_eq!(items("7"), Err(400));
+        assert_eq!(items(r#"{"events": [1], "event": [2]}"#), Err(422));
         assert_eq!(items("[]"), Err(422));
         assert_eq!(items(&format!("[{}1]", "1,".repeat(100))), Err(422));
     }

@@ -10,6 +10,7 @@
 pub mod catalogue;
 pub mod convert;
 pub mod custom_headers;
+pub mod depth;
 pub mod dialect;
 pub mod event;
 pub mod event_type;

@@ -10,7 +10,7 @@ mod native_event;
 
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Request, Response};
-use payload::dialect::{Dialect, ParseError, Recognised};
+use payload::dialect::{self, Dialect, ParseError, Recognised};
 use payload::event_type::EventType;
 use payload::fault::Faults;
 use payload::unmappable::OnUnmappable;
@@ -163,6 +163,11 @@ impl From<ParseError> for Problem {
                 "unreadable_json",
                 format!("{message}: line {line}, column {column}"),
             ),
+            ParseError::TooDeep { line, column } => Self::new(
+                400,
+                "too_deep",
+                format!("{message}: line {line}, column {column}"),
+            ),
             ParseError::NotAnObject => Self::new(400, "unreadable_json", message),
             ParseError::UnknownDialect => Self::new(422, "unknown_dialect", message),
             ParseError::EventTypeRequired {
@@ -245,15 +250,9 @@ pub fn read_options(request: &Request) -> Result<Map<String, Value>, Problem> {
 /// Reads a body that must be a JSON object.
 ///
 /// # Errors
-/// 400 when it is none.
+/// 413 when it is too large, 400 when it is none or nested too deeply.
 pub fn read_object(request: &Request) -> Result<Map<String, Value>, Problem> {
-    match serde_json::from_slice(request.body().as_ref()) {
-        Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err(ParseError::NotAnObject.into()),
-        Err(error) => Err(ParseError::Unreadable {
-            line: error.line(),
-            column: error.column(),
-        }
-        .into()),
-    }
+    let body = request.body().as_ref();
+    check_size(body)?;
+    Ok(dialect::read_object(body)?)
 }

@@ -5,7 +5,7 @@ use payload::dialect::{Dialect, UnknownDialect};
 
 use crate::{Problem, header};
 
-/// Largest body of one event, bytes.
+/// Largest body of a request, and of each event of a batch, bytes.
 const MAX_BODY: usize = 256 * 1024;
 
 /// `?dialect=`.
@@ -33,13 +33,13 @@ pub fn named_event(request: &Request) -> Result<Option<String>, Problem> {
     Ok(event.map(str::to_owned))
 }
 
-/// Refuses a body that is too large for an event.
+/// Refuses a body that is too large.
 ///
 /// # Errors
 /// 413.
 pub fn check_size(body: &[u8]) -> Result<(), Problem> {
     if body.len() > MAX_BODY {
-        let message = "an event has at most 256 KiB";
+        let message = "a body has at most 256 KiB";
         return Err(Problem::new(413, "body_too_large", message));
     }
     Ok(())

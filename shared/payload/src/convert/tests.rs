@@ -637,7 +637,7 @@ fn what_is_accepted_at_the_greatest_depth_can_be_read_in_canonical_form() {
     let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let start = text.trim().strip_prefix('{').unwrap();
     let event = read(
-        &format!(r#"{{"x": {}, {start}"#, nested(99)),
+        &format!(r#"{{"x": {}, {start}"#, nested(60)),
         None,
         name.as_deref(),
     );

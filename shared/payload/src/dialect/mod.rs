@@ -26,7 +26,7 @@ use crate::event::Event;
 use crate::event_type::EventType;
 
 use parse::{Draft, read_event_type, source};
-pub use parse::{Hints, ParseError, Parsed, Recognised, Warning, parse};
+pub use parse::{Hints, ParseError, Parsed, Recognised, Warning, parse, read_object};
 
 /// A wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

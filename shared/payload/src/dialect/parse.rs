@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::depth::{MAX_DEPTH, too_deep};
 use crate::dialect::{Dialect, beedeez, canonical, certdirectory, thatsme, toolzz, vec};
 use crate::event::{Event, EventData, Facts, Source};
 use crate::event_type::{EventType, native_names};
@@ -92,7 +93,15 @@ impl fmt::Debug for Parsed {
 /// Why a body cannot be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// Not UTF-8, not JSON, or nested deeper than any JSON is read.
+    /// Nested deeper than any JSON is read.
+    #[error("the body is nested deeper than {MAX_DEPTH}")]
+    TooDeep {
+        /// 1-based, where it becomes so.
+        line: usize,
+        /// 1-based.
+        column: usize,
+    },
+    /// Not UTF-8 or not JSON.
     #[error("the body is not valid JSON")]
     Unreadable {
         /// 1-based, as parsers count.
@@ -126,9 +135,9 @@ pub enum ParseError {
     },
 }
 
-/// Most objects and lists within each other that are kept without being read. JSON is read to a depth of
-/// 127, and in canonical form they stand two or three steps down.
-const MAX_DEPTH: usize = 100;
+/// Most objects and lists within each other that are kept without being read: in canonical form they stand
+/// up to four steps down, and that must not be too deep to be read.
+const MAX_KEPT_DEPTH: usize = MAX_DEPTH - 4;
 
 /// Where the native event name stands that does not stand in the body: no JSON pointer reaches it.
 const EVENT_HINT: &str = "?event";
@@ -138,8 +147,19 @@ const EVENT_HINT: &str = "?event";
 /// # Errors
 /// All faults at once, with the dialect that was assumed.
 pub fn parse(body: &[u8], hints: Hints<'_>) -> Result<Parsed, ParseError> {
+    parse_members(read_object(body)?, hints)
+}
+
+/// Reads a body that must be a JSON object.
+///
+/// # Errors
+/// It is none, or nested too deeply.
+pub fn read_object(body: &[u8]) -> Result<Map<String, Value>, ParseError> {
+    if let Some((line, column)) = too_deep(body) {
+        return Err(ParseError::TooDeep { line, column });
+    }
     match serde_json::from_slice(body) {
-        Ok(Value::Object(members)) => parse_members(members, hints),
+        Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(ParseError::NotAnObject),
         Err(error) => Err(ParseError::Unreadable {
             line: error.line(),
@@ -197,8 +217,8 @@ fn parse_members(members: Map<String, Value>, hints: Hints<'_>) -> Result<Parsed
         .ext
         .values()
         .chain(rule.into_iter().flat_map(Map::values));
-    if kept.any(|value| is_deeper_than(MAX_DEPTH - 1, value)) {
-        let reason = format!("unknown members must not be nested deeper than {MAX_DEPTH}");
+    if kept.any(|value| is_deeper_than(MAX_KEPT_DEPTH, value)) {
+        let reason = format!("unknown members must not be nested deeper than {MAX_KEPT_DEPTH}");
         return Err(invalid(Faults::one("", reason)));
     }
     Ok(Parsed {
