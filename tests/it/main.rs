@@ -2,7 +2,7 @@
 //!
 //! Every test starts a stack of its own and makes its own organizations, so the order of tests and
 //! what others leave behind never matter. `stack`, `control`, `caller`, `canaries`, `receiver`,
-//! `faults`, `later`, `native`, `samples`, `matrix`, `routes`, `source` and `workspace` are what the tests are
+//! `faults`, `later`, `logged`, `native`, `samples`, `matrix`, `routes`, `source` and `workspace` are what the tests are
 //! written with; each other module holds the tests of one concern.
 #![allow(
     clippy::unwrap_used,
@@ -14,6 +14,7 @@ mod canaries;
 mod control;
 mod faults;
 mod later;
+mod logged;
 mod matrix;
 mod native;
 mod receiver;

@@ -37,8 +37,8 @@ async fn a_revoked_key_stops_in_every_environment_within_30_seconds() {
     until("all environments answer", async || {
         let answers = burst(&caller).await;
         assert!(!answers.contains(&401), "{answers:?}");
-        let count = stack.environments("api").await.len()
-            + stack.environments("ingest").await.len();
+        let count =
+            stack.environments("api").await.len() + stack.environments("ingest").await.len();
         if count >= 6 { Ok(()) } else { Err(count) }
     })
     .await;

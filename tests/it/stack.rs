@@ -5,8 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
-use std::thread::JoinHandle;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use rustix::process::{Signal, kill_process, kill_process_group};
@@ -17,16 +16,13 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::caller::Caller;
 use crate::canaries::Canaries;
 use crate::control::{environments, list, pid};
+use crate::logged::Logged;
 use crate::workspace;
 
 /// A start with `--processes` may have to compile the functions first.
 const START_DEADLINE: Duration = Duration::from_secs(600);
 /// How long anything that must happen may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
-/// How much of the stack's log a failing test shows.
-const LOG_LINES: usize = 80;
-/// How much of it is kept at least; half of it is forgotten when there is twice as much.
-const KEPT_LINES: usize = 50_000;
 
 /// A running stack. It ends, with all its processes, when it is dropped.
 pub(crate) struct Stack {
@@ -34,9 +30,7 @@ pub(crate) struct Stack {
     pub(crate) platform_key: String,
     http: reqwest::Client,
     child: Child,
-    log: Arc<Mutex<Vec<String>>>,
-    reader: Option<JoinHandle<()>>,
-    canaries: Arc<Canaries>,
+    log: Logged,
     organizations: AtomicU32,
 }
 
@@ -81,22 +75,9 @@ impl Stack {
             .stderr(Stdio::piped())
             .spawn()
             .expect("local can be started");
-        let log = Arc::new(Mutex::new(Vec::new()));
         let stderr = child.stderr.take().expect("stderr is piped");
         let stdout = child.stdout.take().expect("stdout is piped");
-        let kept = Arc::clone(&log);
-        let canaries = Arc::new(Canaries::default());
-        let searching = Arc::clone(&canaries);
-        let reader = std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                searching.search(&line);
-                let mut kept = kept.lock().expect("no holder panics");
-                if kept.len() == 2 * KEPT_LINES {
-                    kept.drain(..KEPT_LINES);
-                }
-                kept.push(line);
-            }
-        });
+        let log = Logged::from(stderr);
         let (says, said) = oneshot::channel();
         std::thread::spawn(move || {
             let mut line = String::new();
@@ -110,8 +91,6 @@ impl Stack {
             http: reqwest::Client::new(),
             child,
             log,
-            reader: Some(reader),
-            canaries,
             organizations: AtomicU32::new(0),
         };
         let line = timeout(START_DEADLINE, said)
@@ -132,7 +111,7 @@ impl Stack {
             http,
             url,
             key.map(str::to_owned),
-            Arc::clone(&self.canaries),
+            Arc::clone(&self.log.canaries),
         )
     }
 
@@ -165,7 +144,7 @@ impl Stack {
     fn plant_invocation(&self, payload: &[u8]) {
         let invocation: Option<Value> = serde_json::from_slice(payload).ok();
         let body = invocation.as_ref().and_then(|it| it["body"].as_str());
-        self.canaries
+        self.canaries()
             .plant_body(body.unwrap_or_default().as_bytes());
     }
 
@@ -193,12 +172,12 @@ impl Stack {
 
     /// What must not come up in the log.
     pub(crate) fn canaries(&self) -> &Canaries {
-        &self.canaries
+        &self.log.canaries
     }
 
     /// What the stack has logged so far.
     pub(crate) fn log(&self) -> Vec<String> {
-        self.log.lock().expect("no holder panics").clone()
+        self.log.lines()
     }
 
     /// The processes of a function, while functions are processes.
@@ -280,10 +259,6 @@ impl Organization {
 }
 
 impl Drop for Stack {
-    #[expect(
-        clippy::print_stderr,
-        reason = "a failing test shows what the stack said"
-    )]
     fn drop(&mut self) {
         let group = pid(self.child.id());
         // Asked to end, `local` ends its processes; what is left of the group is killed.
@@ -296,21 +271,7 @@ impl Drop for Stack {
         if !ended {
             self.child.wait().ok();
         }
-        // It ends with the last process that could still write a line.
-        if let Some(reader) = self.reader.take() {
-            reader.join().ok();
-        }
-        if std::thread::panicking() {
-            let log = self.log.lock().expect("no holder panics");
-            let from = log.len().saturating_sub(LOG_LINES);
-            eprintln!(
-                "the log of the stack ends with:\n{}",
-                log[from..].join("\n")
-            );
-            return;
-        }
-        let found = self.canaries.take_found();
-        assert!(found.is_empty(), "the log of the stack holds: {found:#?}");
+        self.log.end();
     }
 }
 

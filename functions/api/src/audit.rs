@@ -54,7 +54,7 @@ impl Call<'_> {
         &self,
         organization: OrganizationId,
         action: Action,
-        target: &impl ToString,
+        target: &(impl ToString + ?Sized),
         changes: Changes,
     ) -> AuditLine {
         AuditLine::new(organization, self.caller, action, target, changes, self.now)
@@ -66,7 +66,7 @@ impl Call<'_> {
         api: &Api,
         organization: OrganizationId,
         action: Action,
-        target: &impl ToString,
+        target: &(impl ToString + ?Sized),
         changes: Changes,
     ) -> Result<(), Problem> {
         let line = self.line(organization, action, target, changes);

@@ -188,7 +188,7 @@ impl AuditLine {
         organization_id: OrganizationId,
         actor: impl Into<Actor>,
         action: Action,
-        target: &impl ToString,
+        target: &(impl ToString + ?Sized),
         changes: Changes,
         now: Timestamp,
     ) -> Self {

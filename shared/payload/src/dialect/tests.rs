@@ -726,6 +726,38 @@ fn what_is_kept_is_not_nested_too_deeply() {
     }
 }
 
+/// Every text in a body.
+fn texts(body: &Value) -> Vec<&str> {
+    match body {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(members) => members.values().flat_map(texts).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
+}
+
+#[test]
+fn what_was_read_does_not_show_what_it_says() {
+    for name in sample_names() {
+        let (body, event) = sample(&name);
+        let parsed = read(&body, None, event.as_deref()).unwrap();
+        let (named, at) = (parsed.facts.source.event.clone(), parsed.timestamp);
+        let organization = "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
+        let id = crate::id::EventId::new(now(), &mut rand::rng());
+        let read = parsed.clone().into_event(id, organization);
+        let shown = format!("{parsed:?} {read:?}");
+        let texts = texts(&body);
+        assert!(texts.len() > 2, "{name}");
+        for text in texts {
+            let is_public = named == text || text.parse() == Ok(at) || text.len() < 4;
+            assert!(
+                is_public || !shown.contains(text),
+                "{name} shows {text}: {shown}"
+            );
+        }
+    }
+}
+
 #[test]
 fn the_identifiers_that_make_a_credential_of_toolzz_are_short_enough_together() {
     let name = "toolzz.activities.certificate.issued";
