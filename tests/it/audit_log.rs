@@ -59,13 +59,23 @@ async fn every_change_is_a_line_with_who_did_it_to_what() {
         ("key.created", first_key.clone()),
         ("key.created", second_key.clone()),
         ("key.revoked", second_key),
+        ("secrets.resealed", college.id.clone()),
     ];
+    let organization = format!("organizations/{}", college.id);
+    let reseal = format!("{organization}/reseal");
+    platform.post(&reseal, json!({})).await.expect(200);
     let by_platform = expected.len();
 
     let receiver = Receiver::content().await;
     let endpoint = college.subscribe(&receiver.url).await;
     let id = &endpoint.id;
     expected.push(("endpoint.created", id.clone()));
+    let rotate = format!("endpoints/{id}/rotate-secret");
+    api.post(&rotate, json!({})).await.expect(200);
+    expected.push(("endpoint.secret_rotated", id.clone()));
+    let rotate = format!("{organization}/signing-keys/rotate");
+    let pair = api.post(&rotate, json!({})).await.expect(201);
+    expected.push(("signing_key.rotated", text(&pair, "id")));
     let event = college.post_event(&issued("a")).await;
     college.delivery_in(&event, &endpoint, "delivered").await;
     api.post(&format!("events/{event}/replay"), json!({}))

@@ -98,39 +98,47 @@ fn may_be_logged(text: &str) -> bool {
 
 /// What in a line has the form of something that no line may hold.
 fn looks_secret(line: &str) -> Option<&'static str> {
-    let words =
-        || line.split(|char: char| !char.is_ascii_alphanumeric() && !"_-.+/=@".contains(char));
-    let is_long_after = |word: &str, prefix: &str| {
+    let is_between = |char: char| !char.is_ascii_alphanumeric() && !"_-.+/=@".contains(char);
+    line.split(is_between).find_map(kind_of_secret)
+}
+
+fn kind_of_secret(word: &str) -> Option<&'static str> {
+    let is_long_after = |prefix: &str| {
         let rest = word.split_once(prefix).map(|(_, rest)| rest);
         rest.is_some_and(|rest| rest.len() >= 20)
     };
-    let is_address = |word: &str| {
-        let (name, host) = word.split_once('@').unwrap_or_default();
-        let ends = |end: Option<char>| end.is_some_and(|end| end.is_ascii_alphanumeric());
-        ends(name.chars().last()) && ends(host.chars().next()) && host.contains('.')
+    let is_token = |rest: &str| rest.len() >= 33;
+    if is_long_after("whsec_") {
+        Some("a signing secret")
+    } else if is_long_after("whsk_") {
+        Some("a private key")
+    } else if is_long_after("ck_live_") {
+        Some("an API key")
+    } else if word.strip_prefix("rt_").is_some_and(is_token) {
+        Some("the token of a relay")
+    } else if is_address(word) {
+        Some("an e-mail address")
+    } else if is_tax_id(word) {
+        Some("a tax id")
+    } else {
+        None
+    }
+}
+
+fn is_address(word: &str) -> bool {
+    let (name, host) = word.split_once('@').unwrap_or_default();
+    let is_part = |end: Option<char>| end.is_some_and(|end| end.is_ascii_alphanumeric());
+    is_part(name.chars().last()) && is_part(host.chars().next()) && host.contains('.')
+}
+
+/// A CPF as it is written: three digits thrice, and two.
+fn is_tax_id(word: &str) -> bool {
+    let digits = |part: &str| {
+        let are_digits = part.bytes().all(|byte| byte.is_ascii_digit());
+        are_digits.then_some(part.len())
     };
-    let is_tax_id = |word: &str| {
-        let digits = |part: &str| {
-            part.bytes()
-                .all(|byte| byte.is_ascii_digit())
-                .then_some(part.len())
-        };
-        let parts: Option<Vec<usize>> = word.split(['.', '-']).map(digits).collect();
-        parts.is_some_and(|parts| parts == [3, 3, 3, 2])
-    };
-    let kinds: [(&str, &dyn Fn(&str) -> bool); 6] = [
-        ("a signing secret", &|word| is_long_after(word, "whsec_")),
-        ("a private key", &|word| is_long_after(word, "whsk_")),
-        ("an API key", &|word| is_long_after(word, "ck_live_")),
-        ("the token of a relay", &|word| {
-            word.strip_prefix("rt_")
-                .is_some_and(|rest| rest.len() >= 33)
-        }),
-        ("an e-mail address", &is_address),
-        ("a tax id", &is_tax_id),
-    ];
-    let mut kinds = kinds.into_iter();
-    kinds.find_map(|(kind, is_this)| words().any(is_this).then_some(kind))
+    let parts: Option<Vec<usize>> = word.split(['.', '-']).map(digits).collect();
+    parts.is_some_and(|parts| parts == [3, 3, 3, 2])
 }
 
 #[cfg(test)]
