@@ -135,6 +135,8 @@ impl Facts {
             Subject::Application => self.application.as_ref()?.id.as_deref(),
             Subject::Batch => self.batch.as_ref()?.id.as_deref(),
             Subject::Recipient => self.recipient.as_ref()?.email.as_deref(),
+            // An operational event has data of its own.
+            Subject::Endpoint => None,
         }
     }
 }

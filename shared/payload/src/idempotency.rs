@@ -15,6 +15,8 @@ pub enum IdempotencyKey {
     Explicit(String),
     /// What the dialect makes unique, in order; see [`crate::dialect::Parsed::natural_key`].
     Natural(Dialect, Vec<String>),
+    /// What makes an operational event unique, in order: never the same as a sender's.
+    Operational(Vec<String>),
 }
 
 impl IdempotencyKey {
@@ -24,6 +26,7 @@ impl IdempotencyKey {
         let parts = match self {
             Self::Explicit(key) => serde_json::json!(["explicit", key]),
             Self::Natural(dialect, parts) => serde_json::json!(["natural", dialect, parts]),
+            Self::Operational(parts) => serde_json::json!(["operational", parts]),
         };
         lower::encode_string(&Sha256::digest(parts.to_string()))
     }
@@ -66,6 +69,7 @@ mod tests {
             natural(&["a\",\"b"]),
             IdempotencyKey::Natural(Dialect::Thatsme, vec!["ab".into()]).digest(),
             IdempotencyKey::Explicit("ab".into()).digest(),
+            IdempotencyKey::Operational(vec!["ab".into()]).digest(),
         ];
         for (index, key) in keys.iter().enumerate() {
             assert_eq!(key.len(), 64);

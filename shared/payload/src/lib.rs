@@ -1,5 +1,5 @@
 //! Certificate events as plain data: the canonical event, the dialects it arrives in, the
-//! signature it leaves with, and the rules of its delivery.
+//! signature it leaves with, and the rules of its delivery; what is told of its delivery.
 //!
 //! Everything here is a pure function over values: no AWS type, no I/O, no clock. The caller
 //! passes the time and the randomness. Bad input is a value too ([`fault::Faults`]): all faults
@@ -20,6 +20,7 @@ pub mod id;
 pub mod idempotency;
 pub mod key_pair;
 pub mod known;
+pub mod operational;
 pub mod receiver_auth;
 pub mod retry;
 pub mod retry_after;

@@ -67,12 +67,21 @@ mod tests {
     #[test]
     fn the_canonical_dialect_has_a_name_for_everything_and_the_others_for_20_types_together() {
         let count = |dialect| {
-            let types = EventType::ALL.into_iter();
+            let types = EventType::posted();
             types
                 .filter(|event_type| of(dialect).has(*event_type))
                 .count()
         };
         assert_eq!(Dialect::ALL.map(count), [14, 5, 1, 6, 6, 2]);
+    }
+
+    #[test]
+    fn operational_events_have_canonical_names_only_and_a_test_has_one_everywhere() {
+        for event_type in EventType::ALL.into_iter().filter(|it| it.is_operational()) {
+            let has = Dialect::ALL.map(|dialect| of(dialect).has(event_type));
+            let is_test = event_type == EventType::WebhookTest;
+            assert_eq!(has, [true, is_test, is_test, is_test, is_test, is_test]);
+        }
     }
 
     #[test]

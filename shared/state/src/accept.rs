@@ -82,12 +82,24 @@ pub struct Receipt {
 }
 
 #[derive(Serialize, Deserialize)]
-struct IdempotencyRow {
-    event_id: EventId,
+pub(crate) struct IdempotencyRow {
+    pub(crate) event_id: EventId,
     fingerprint: String,
     /// Milliseconds. The clock decides, not the deletion by `ttl`, which may come days late.
     valid_until: i64,
     ttl: i64,
+}
+
+impl IdempotencyRow {
+    /// A claim for a new event.
+    pub(crate) fn new(fingerprint: String, valid_for: SignedDuration, now: Timestamp) -> Self {
+        Self {
+            event_id: EventId::new(now, &mut rand::rng()),
+            fingerprint,
+            valid_until: (now + valid_for).as_millisecond(),
+            ttl: (now + valid_for).as_second(),
+        }
+    }
 }
 
 impl Events {
@@ -111,12 +123,8 @@ impl Events {
             .idempotency_key
             .clone()
             .map_or_else(natural_key, IdempotencyKey::Explicit);
-        let claim = IdempotencyRow {
-            event_id: EventId::new(now, &mut rand::rng()),
-            fingerprint: fingerprint(&submission.parsed.facts.source.event, submission.body),
-            valid_until: (now + KEY_VALID_FOR).as_millisecond(),
-            ttl: (now + KEY_VALID_FOR).as_second(),
-        };
+        let said = fingerprint(&submission.parsed.facts.source.event, submission.body);
+        let claim = IdempotencyRow::new(said, KEY_VALID_FOR, now);
         let first = self
             .claim(submission.organization.id, &key, &claim, now)
             .await?;
@@ -149,20 +157,7 @@ impl Events {
             }
             (receipt, written)
         };
-        let wake_up = |endpoint| {
-            let delivery = DeliveryKey {
-                organization,
-                event: id,
-                endpoint,
-            };
-            if written {
-                (WakeUp::first(delivery), Duration::ZERO)
-            } else {
-                (WakeUp::new(delivery, 1), REPEATED_AFTER)
-            }
-        };
-        let wake_ups: Vec<_> = receipt.endpoints.iter().copied().map(wake_up).collect();
-        queue.send(&wake_ups).await?;
+        wake(queue, organization, &receipt, written).await?;
         Ok(if is_first {
             Acceptance::Accepted(receipt)
         } else {
@@ -171,7 +166,7 @@ impl Events {
     }
 
     /// Claims the key for an event id; returns the claim that holds, this one or an earlier.
-    async fn claim(
+    pub(crate) async fn claim(
         &self,
         organization: OrganizationId,
         idempotency_key: &IdempotencyKey,
@@ -184,9 +179,9 @@ impl Events {
             IDEMPOTENCY,
         ));
         // KeyIsUnused:  no request had this key.
-        // KeyHasExpired: one had it, more than 24 h ago; it means a new event now.
+        // KeyHasExpired: one had it, too long ago (a sender's: 24 h); it means a new event now.
         //
-        //   first request ── 24 h: the same key is the same event ──┤ valid_until: the key is free again
+        //   first request ── the same key is the same event ──┤ valid_until: the key is free again
         //
         // Two requests at once: one write wins, the other reads the winner's id.
         let put = self
@@ -209,7 +204,7 @@ impl Events {
     }
 
     /// Writes the event, unless another request has; returns what stands there and whether it was written now.
-    async fn write(
+    pub(crate) async fn write(
         &self,
         id: EventId,
         submission: Submission<'_>,
@@ -292,4 +287,27 @@ impl Events {
         };
         Ok((receipt, false))
     }
+}
+
+/// Sends the wake-ups of an event, which was written just now or before.
+pub(crate) async fn wake(
+    queue: &DeliveryQueue,
+    organization: OrganizationId,
+    receipt: &Receipt,
+    written: bool,
+) -> Result<(), StateError> {
+    let wake_up = |endpoint| {
+        let delivery = DeliveryKey {
+            organization,
+            event: receipt.id,
+            endpoint,
+        };
+        if written {
+            (WakeUp::first(delivery), Duration::ZERO)
+        } else {
+            (WakeUp::new(delivery, 1), REPEATED_AFTER)
+        }
+    };
+    let wake_ups: Vec<_> = receipt.endpoints.iter().copied().map(wake_up).collect();
+    queue.send(&wake_ups).await
 }

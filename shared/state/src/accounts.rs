@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit_log::{Action, Actor, AuditLine, Changes};
 use crate::cache::Cache;
-use crate::endpoints::{Disabled, DisabledReason, Endpoint};
+use crate::endpoints::{DisabledReason, Endpoint};
 use crate::error::StateError;
 use crate::health::Health;
 use crate::keys::KeyRecord;
@@ -286,8 +286,8 @@ impl Accounts {
         Ok(logged? == Logged::Written)
     }
 
-    /// Disables an endpoint; `false` when someone changed it since it was read: what spoke against it was
-    /// about what it was before.
+    /// Disables an endpoint, and answers with what it is then; nothing when someone changed it since it was
+    /// read: what spoke against it was about what it was before.
     ///
     /// # Errors
     /// DynamoDB did not answer.
@@ -296,19 +296,14 @@ impl Accounts {
         endpoint: &Endpoint,
         reason: DisabledReason,
         now: Timestamp,
-    ) -> Result<bool, StateError> {
-        let disabled = Endpoint {
-            enabled: false,
-            disabled: Some(Disabled { reason, at: now }),
-            updated_at: now,
-            revision: endpoint.revision + 1,
-            ..endpoint.clone()
-        };
+    ) -> Result<Option<Endpoint>, StateError> {
+        let disabled = endpoint.switched_off(reason, now);
         let (actor, action) = (Actor::Certhooks, Action::EndpointDisabled);
         let changes = Changes::of_disabling(reason);
         let organization = endpoint.organization_id;
         let line = AuditLine::new(organization, actor, action, &endpoint.id, changes, now);
-        self.update_endpoint(&disabled, &line).await
+        let is_written = self.update_endpoint(&disabled, &line).await?;
+        Ok(is_written.then_some(disabled))
     }
 
     /// Deletes an endpoint; deleting what is gone is no error.

@@ -39,6 +39,13 @@ pub struct Endpoint {
     /// Why we disabled it. Nothing when its owner did.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub disabled: Option<Disabled>,
+    /// When it was last enabled or disabled, by whomever.
+    #[serde(
+        serialize_with = "timestamp::option::serialize",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    pub switched_at: Option<Timestamp>,
     /// Its [`EndpointSecrets`](crate::EndpointSecrets).
     pub sealed: Sealed,
     /// Whether its webhooks are signed with the organization's key pair too.
@@ -90,6 +97,16 @@ pub enum DisabledReason {
     Failing,
 }
 
+impl DisabledReason {
+    /// Its name in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Failing => "failing",
+        }
+    }
+}
+
 impl Endpoint {
     /// One without a URL, a subscription and secrets, all else as it is when nobody says anything about it.
     pub fn blank(id: EndpointId, organization_id: OrganizationId, now: Timestamp) -> Self {
@@ -102,6 +119,7 @@ impl Endpoint {
             dialect: Dialect::default(),
             enabled: true,
             disabled: None,
+            switched_at: None,
             sealed: Sealed::default(),
             ed25519_signature: false,
             retry_schedule: RetrySchedule::default(),
@@ -113,6 +131,18 @@ impl Endpoint {
             created_at: now,
             updated_at: now,
             revision: 1,
+        }
+    }
+
+    /// The same after we have disabled it.
+    pub(crate) fn switched_off(&self, reason: DisabledReason, now: Timestamp) -> Self {
+        Self {
+            enabled: false,
+            disabled: Some(Disabled { reason, at: now }),
+            switched_at: Some(now),
+            updated_at: now,
+            revision: self.revision + 1,
+            ..self.clone()
         }
     }
 

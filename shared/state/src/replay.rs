@@ -89,7 +89,9 @@ impl Replay {
     /// goes to.
     pub fn wants(&self, event: &AcceptedEvent, endpoint: &Endpoint) -> bool {
         let is_accepted = event.endpoints.contains(&self.endpoint_id);
-        let is_subscribed = endpoint.event_types.includes(event.event_type);
+        // What was told of an endpoint is no past that another one makes up for.
+        let is_subscribed =
+            endpoint.event_types.includes(event.event_type) && !event.event_type.is_operational();
         (self.types.is_empty() || self.types.contains(&event.event_type))
             && (is_accepted || self.backfill && is_subscribed)
     }
@@ -188,6 +190,14 @@ mod tests {
         assert!(!replay.wants(&earlier, &all));
         replay.backfill = true;
         assert!(replay.wants(&earlier, &all) && !replay.wants(&earlier, &other));
+        let (told, all) = (
+            AcceptedEvent {
+                event_type: EventType::EndpointFailing,
+                ..earlier.clone()
+            },
+            endpoint(&["*", "endpoint.*"]),
+        );
+        assert!(!replay.wants(&told, &all) && replay.wants(&earlier, &all));
         replay.types = vec![EventType::CredentialRevoked];
         assert!(!replay.wants(&mine, &all) && !replay.wants(&earlier, &all));
     }

@@ -1,4 +1,4 @@
-//! One example of every type, as the system that has it documents it.
+//! One example of every type, as the system that has it documents it; of operational events one of ours.
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
@@ -7,6 +7,8 @@ use serde::Deserialize;
 use crate::dialect::{Dialect, Hints, parse};
 use crate::event::Event;
 use crate::event_type::EventType;
+use crate::id::{EndpointId, EventId, OrganizationId};
+use crate::operational::{About, Data, GivenUp, Operational, Source};
 
 /// The zone in which the example of Toolzz is read and written.
 pub(super) const TIME_ZONE: &str = "America/Sao_Paulo";
@@ -102,8 +104,51 @@ fn read(body: &str, name: Option<&str>) -> Event {
     let sent_at = read(jiff::Timestamp::UNIX_EPOCH);
     let sent_at = sent_at.facts.source.sent_at.unwrap_or(sent_at.timestamp);
     let parsed = read(sent_at + SignedDuration::from_secs(1));
-    parsed.into_event(
-        "evt_01KM0Q4Z9GD2XK7W8N5T3R6YBE".parse().expect("an id"),
-        "org_01KJX3V5C8Q4M2H9P6T7Y1WZRA".parse().expect("an id"),
-    )
+    parsed.into_event(event_id(), organization())
+}
+
+fn event_id() -> EventId {
+    "evt_01KM0Q4Z9GD2XK7W8N5T3R6YBE".parse().expect("an id")
+}
+
+fn organization() -> OrganizationId {
+    "org_01KJX3V5C8Q4M2H9P6T7Y1WZRA".parse().expect("an id")
+}
+
+/// The endpoint that the examples are for or about.
+pub(super) fn endpoint() -> EndpointId {
+    "ep_51PB1X9SFPF28AQKFF28T5CY4G".parse().expect("an id")
+}
+
+/// The example of an operational event.
+pub(super) fn operational(event_type: EventType) -> Operational {
+    let is_failing = event_type == EventType::EndpointFailing;
+    let failing_since = "2026-03-15T06:54:21.118Z".parse().expect("a time");
+    let about = About {
+        id: endpoint(),
+        name: "HR system".to_owned(),
+        reason: (event_type == EventType::EndpointDisabled).then_some("gone"),
+        failing_since: is_failing.then_some(failing_since),
+        failures: is_failing.then_some(34),
+    };
+    let given_up = GivenUp {
+        event_id: "evt_01KKRN3V8Z6T2C9W4M7Q5X1YHD".parse().expect("an id"),
+        event_type: EventType::CredentialIssued,
+        attempts: 10,
+        last_error: Some("server_error".to_owned()),
+        last_status: Some(503),
+    };
+    let is_given_up = is_failing || event_type == EventType::DeliveryExhausted;
+    Operational {
+        id: event_id(),
+        event_type,
+        timestamp: "2026-03-18T10:30:00.000Z".parse().expect("a time"),
+        data: Data {
+            organization_id: organization(),
+            source: Source::CERTHOOKS,
+            endpoint: about,
+            delivery: is_given_up.then_some(given_up),
+            sample: None,
+        },
+    }
 }

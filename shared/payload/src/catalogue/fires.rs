@@ -25,6 +25,21 @@ pub(super) const fn canonical(event_type: EventType) -> &'static str {
         }
         EventType::IssuanceBatchCompleted => "A bulk job of issuing credentials has ended.",
         EventType::RecipientRegistered => "A recipient with waiting certificates made an account.",
+        EventType::EndpointFailing => {
+            "A delivery to the endpoint was given up, the first since one last succeeded."
+        }
+        EventType::EndpointDisabled => {
+            "The endpoint was disabled: by its owner, because it answered 410, or because it failed for days. Its deliveries are held."
+        }
+        EventType::EndpointEnabled => {
+            "The endpoint was enabled again. What was held meanwhile is sent when a replay is asked for."
+        }
+        EventType::DeliveryExhausted => {
+            "Every attempt of a delivery failed. It is not attempted again unless that is asked for."
+        }
+        EventType::WebhookTest => {
+            "Somebody asked for a test of the endpoint: `POST /api/v1/endpoints/{id}/test`. It goes to that endpoint only, whatever it subscribes to and whichever dialect it reads."
+        }
     }
 }
 

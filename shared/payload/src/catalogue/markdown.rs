@@ -25,15 +25,23 @@ pub fn markdown() -> String {
     let mut page = HEAD.to_owned();
     page += "\n## Names\n\n";
     overview(&mut page, &catalogue);
-    page += "\n## The canonical body\n\nAll types have the same members; what a source did not say is `null`.\n\n";
-    if let Some(entry) = catalogue.first() {
-        let schema = named_schema(Dialect::Canonical, entry.event_type, "the type");
-        members(&mut page, &schema);
-    }
+    page += "\n## The canonical body\n\nAll types that are posted have the same members; what a source did not say is `null`.\n\n";
+    canonical_members(&mut page, &catalogue, false);
+    page += "\n## The body of operational events\n\n`endpoint.*`, `delivery.*` and `webhook.test` are made by certhooks, and refused from anyone else. See [operational-events.md](operational-events.md).\n\n";
+    canonical_members(&mut page, &catalogue, true);
     for entry in &catalogue {
         section(&mut page, entry);
     }
     page
+}
+
+/// The members that all operational types have in common, or all others.
+fn canonical_members(page: &mut String, catalogue: &[Entry], operational: bool) {
+    let mut types = catalogue.iter().map(|entry| entry.event_type);
+    if let Some(event_type) = types.find(|it| it.is_operational() == operational) {
+        let schema = named_schema(Dialect::Canonical, event_type, "the type");
+        members(page, &schema);
+    }
 }
 
 fn overview(page: &mut String, catalogue: &[Entry]) {

@@ -77,8 +77,12 @@ fn in_dialect(dialect: Dialect, event_type: EventType) -> Option<InDialect> {
     })
 }
 
-/// The canonical form of the example of the first dialect that has one.
+/// The canonical form of the example of the first dialect that has one; of ours our own.
 fn canonical_example(event_type: EventType) -> Value {
+    if event_type.is_operational() {
+        let event = examples::operational(event_type);
+        return serde_json::to_value(&event).unwrap_or_default();
+    }
     Dialect::ALL
         .into_iter()
         .find_map(|source| example(source, Dialect::Canonical, event_type))
@@ -94,7 +98,7 @@ fn example(source: Dialect, dialect: Dialect, event_type: EventType) -> Option<V
             dialect,
             downcast_renewed: false,
         },
-        endpoint: "ep_51PB1X9SFPF28AQKFF28T5CY4G".parse().expect("an id"),
+        endpoint: examples::endpoint(),
         time_zone: &time_zone,
         surrogate_ids: true,
     };

@@ -321,7 +321,7 @@ fn all_other_types_exist_in_one_dialect_only() {
         EventType::CredentialAccepted,
         EventType::CredentialExpired,
     ];
-    for event_type in EventType::ALL {
+    for event_type in EventType::posted() {
         let dialects: Vec<Dialect> = Dialect::ALL
             .into_iter()
             .filter(|dialect| *dialect != Dialect::Canonical)
@@ -668,4 +668,25 @@ fn lessons_of_others_get_object_ids() {
     assert_eq!(lessons[1], "0123456789abcdef01234567");
     let replaced: Vec<&str> = rendered.surrogates.iter().map(|it| &*it.pointer).collect();
     assert!(replaced.contains(&"/_lessonActiveIds/0"));
+}
+
+#[test]
+fn a_test_has_one_body_and_the_name_of_a_test_in_every_dialect_and_other_operational_events_have_none()
+ {
+    let stored = |event_type| Stored {
+        event_type,
+        dialect: Dialect::Canonical,
+        received: b"{}",
+        canonical: b"{}",
+    };
+    for dialect in Dialect::ALL {
+        let test = stored(EventType::WebhookTest).rendered_in(dialect).unwrap();
+        assert_eq!((test.dialect, test.event), (dialect, "webhook.test"));
+        assert_eq!(
+            (test.body.as_slice(), test.is_substitute),
+            (&b"{}"[..], false)
+        );
+        let failing = stored(EventType::EndpointFailing).rendered_in(dialect);
+        assert_eq!(failing.is_some(), dialect == Dialect::Canonical);
+    }
 }

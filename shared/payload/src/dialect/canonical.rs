@@ -88,6 +88,8 @@ pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
             Subject::Application => ("application", "id"),
             Subject::Batch => ("batch", "id"),
             Subject::Recipient => ("recipient", "email"),
+            // Not reached: such an event is refused by its type.
+            Subject::Endpoint => ("endpoint", "id"),
         };
         data.fault_within(part, member, "required");
     }

@@ -24,6 +24,7 @@ use serde_json::{Map, Value};
 use crate::convert::Conversion;
 use crate::event::Event;
 use crate::event_type::EventType;
+use crate::operational::Operational;
 
 use parse::{Draft, read_event_type, source};
 pub use parse::{Hints, ParseError, Parsed, Recognised, Warning, parse, read_object};
@@ -160,6 +161,7 @@ pub(crate) fn write(event: &mut Conversion<'_>) -> Vec<u8> {
 /// The JSON Schema of the body of `dialect`'s event of this type, before the event's name is put in.
 pub(crate) fn schema(dialect: Dialect, event_type: EventType) -> Schema {
     match dialect {
+        Dialect::Canonical if event_type.is_operational() => schema_of::<Operational>(),
         Dialect::Canonical => schema_of::<Event>(),
         Dialect::Thatsme => thatsme::schema(event_type),
         Dialect::Toolzz => toolzz::schema(),

@@ -259,19 +259,21 @@ pub(super) fn read_event_type(
 ) -> Option<(String, EventType)> {
     let native = fields.required_text(member);
     let event_type = EventType::from_native(dialect, &native);
-    if event_type.is_none() {
-        fields.fault(member, &unknown_event(dialect));
+    match event_type {
+        None => fields.fault(member, &unknown_event(dialect)),
+        Some(ours) if ours.is_operational() => fields.fault(member, OURS),
+        Some(posted) => return Some((native, posted)),
     }
-    Some((native, event_type?))
+    None
 }
+
+/// The reason for refusing an operational event.
+const OURS: &str = "is an event that certhooks makes itself, and takes from nobody";
 
 /// The reason for refusing an event name, with the names that would do.
 fn unknown_event(dialect: Dialect) -> String {
     let names: Vec<&str> = match dialect {
-        Dialect::Canonical => EventType::ALL
-            .iter()
-            .map(|event_type| event_type.name())
-            .collect(),
+        Dialect::Canonical => EventType::posted().map(EventType::name).collect(),
         _ => native_names(dialect).map(|(_, name)| name).collect(),
     };
     format!("unknown event of {dialect}; it has: {}", names.join(", "))

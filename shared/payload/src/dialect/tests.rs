@@ -772,3 +772,16 @@ fn the_identifiers_that_make_a_credential_of_toolzz_are_short_enough_together() 
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].0, "/data/course/id");
 }
+
+#[test]
+fn an_operational_event_is_refused_from_anyone() {
+    for event_type in EventType::ALL.into_iter().filter(|it| it.is_operational()) {
+        let body = json!({"type": event_type, "timestamp": "2026-11-21T10:00:00Z", "data": {"endpoint": {"id": "a"}}});
+        let Err(ParseError::Invalid { faults, .. }) = read(&body, None, None) else {
+            panic!("{event_type} is taken")
+        };
+        let faults: std::vec::Vec<_> = faults.iter().collect();
+        let reason = "is an event that certhooks makes itself, and takes from nobody";
+        assert_eq!(faults, [("/type", reason)]);
+    }
+}

@@ -1,0 +1,462 @@
+//! Telling an organization what became of its endpoints and deliveries, through its other endpoints.
+//!
+//! An operational event is an event like any other: a claim of its key fixes its id, its row makes it
+//! durable, wake-ups get it going. Whoever tells tells again after a crash: the key makes it one event.
+//!
+//! An endpoint hears nothing about itself, and the delivery of an operational event makes no other one,
+//! so that nothing goes round. Only that an endpoint was disabled is told whatever it was disabled for:
+//! it stays so until a person enables it.
+
+use jiff::{SignedDuration, Timestamp};
+use payload::dialect::{Dialect, Parsed, Recognised};
+use payload::event::{Facts, Source};
+use payload::event_type::EventType;
+use payload::id::{EndpointId, EventId};
+use payload::idempotency::IdempotencyKey;
+use payload::operational::{About, Data, GivenUp, Operational, Source as Certhooks};
+use serde_json::Value;
+
+use crate::accept::{IdempotencyRow, Receipt, Submission, wake};
+use crate::accounts::Account;
+use crate::delivery::Delivery;
+use crate::delivery_status::DeliveryStatus;
+use crate::endpoints::Endpoint;
+use crate::error::StateError;
+use crate::events::Events;
+use crate::queue::DeliveryQueue;
+
+/// How long something that was told is not told again: longer than a message comes back.
+const TOLD_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// What there is to tell.
+#[derive(Debug, Clone)]
+pub enum News<'a> {
+    /// Every attempt of this delivery failed.
+    Exhausted(&'a Delivery),
+    /// The same, and nothing has reached its endpoint since then.
+    Failing(&'a Delivery, Failing),
+    /// This endpoint was enabled or disabled, and is as it is since then.
+    Switched(&'a Endpoint),
+    /// Somebody asked for a test of this endpoint, with this sample of a body.
+    Test(&'a Endpoint, Option<Value>),
+}
+
+/// How long and how often an endpoint has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failing {
+    /// Since when nothing has succeeded.
+    pub since: Timestamp,
+    /// How many attempts have failed since.
+    pub failures: u64,
+}
+
+/// News as an event, before it has an id.
+struct Told {
+    event_type: EventType,
+    timestamp: Timestamp,
+    /// What makes it one event beside its type and its endpoint. A test is a new event each time.
+    key: Option<Vec<String>>,
+    data: Data,
+    endpoints: Vec<EndpointId>,
+}
+
+impl News<'_> {
+    /// The event, if anyone is to be told.
+    fn told(self, account: &Account, now: Timestamp) -> Option<Told> {
+        match self {
+            News::Exhausted(delivery) => {
+                let key = vec![delivery.event_id.to_string(), delivery.replays.to_string()];
+                given_up(EventType::DeliveryExhausted, account, delivery, None, key)
+            }
+            News::Failing(delivery, failing) => {
+                let key = vec![failing.since.as_millisecond().to_string()];
+                let event_type = EventType::EndpointFailing;
+                given_up(event_type, account, delivery, Some(failing), key)
+            }
+            News::Switched(endpoint) => {
+                let at = endpoint.switched_at?;
+                let event_type = if endpoint.enabled {
+                    EventType::EndpointEnabled
+                } else {
+                    EventType::EndpointDisabled
+                };
+                let reason = || endpoint.disabled.map_or("owner", |it| it.reason.name());
+                let about = About {
+                    reason: (!endpoint.enabled).then(reason),
+                    ..about(endpoint)
+                };
+                let told = Told::new(event_type, at, account, about);
+                told.with_key(vec![at.as_millisecond().to_string()])
+            }
+            News::Test(endpoint, sample) => {
+                let mut told = Told::new(EventType::WebhookTest, now, account, about(endpoint));
+                told.endpoints = vec![endpoint.id];
+                told.data.sample = sample;
+                Some(told)
+            }
+        }
+    }
+}
+
+fn given_up(
+    event_type: EventType,
+    account: &Account,
+    delivery: &Delivery,
+    failing: Option<Failing>,
+    key: Vec<String>,
+) -> Option<Told> {
+    if delivery.status != DeliveryStatus::Exhausted || delivery.event_type.is_operational() {
+        return None;
+    }
+    let endpoint = account.endpoint(delivery.endpoint_id)?;
+    let about = About {
+        failing_since: failing.map(|failing| failing.since),
+        failures: failing.map(|failing| failing.failures),
+        ..about(endpoint)
+    };
+    let last = delivery.history.last();
+    let mut told = Told::new(event_type, delivery.updated_at, account, about);
+    told.data.delivery = Some(GivenUp {
+        event_id: delivery.event_id,
+        event_type: delivery.event_type,
+        attempts: delivery.attempts,
+        last_error: last.and_then(|attempt| attempt.error.clone()),
+        last_status: last.and_then(|attempt| attempt.status),
+    });
+    told.with_key(key)
+}
+
+fn about(endpoint: &Endpoint) -> About {
+    About {
+        id: endpoint.id,
+        name: endpoint.name.clone(),
+        reason: None,
+        failing_since: None,
+        failures: None,
+    }
+}
+
+impl Told {
+    /// To all who subscribe to it but the endpoint it is about.
+    fn new(event_type: EventType, timestamp: Timestamp, account: &Account, about: About) -> Self {
+        let mut endpoints = account.subscribers(event_type);
+        endpoints.retain(|id| *id != about.id);
+        Self {
+            event_type,
+            timestamp,
+            key: None,
+            data: Data {
+                organization_id: account.organization.id,
+                source: Certhooks::CERTHOOKS,
+                endpoint: about,
+                delivery: None,
+                sample: None,
+            },
+            endpoints,
+        }
+    }
+
+    /// One event for this key, if anyone hears it.
+    fn with_key(mut self, key: Vec<String>) -> Option<Self> {
+        let whole = [
+            self.event_type.to_string(),
+            self.data.endpoint.id.to_string(),
+        ];
+        self.key = Some(whole.into_iter().chain(key).collect());
+        (!self.endpoints.is_empty()).then_some(self)
+    }
+}
+
+impl Events {
+    /// Makes an operational event and wakes its deliveries up; nothing where nobody is to be told. Told
+    /// again, it is the event that it was.
+    ///
+    /// # Errors
+    /// Something was not written or sent. Whoever tells again continues here.
+    pub async fn announce(
+        &self,
+        queue: &DeliveryQueue,
+        account: &Account,
+        news: News<'_>,
+        retention: SignedDuration,
+        now: Timestamp,
+    ) -> Result<Option<Receipt>, StateError> {
+        let Some(told) = news.told(account, now) else {
+            return Ok(None);
+        };
+        let organization = &account.organization;
+        let mut claim = IdempotencyRow::new(String::new(), TOLD_FOR, now);
+        if let Some(key) = told.key {
+            let key = IdempotencyKey::Operational(key);
+            claim = self.claim(organization.id, &key, &claim, now).await?;
+        }
+        let event = Operational {
+            id: claim.event_id,
+            event_type: told.event_type,
+            timestamp: told.timestamp,
+            data: told.data,
+        };
+        let submission = Submission {
+            organization,
+            parsed: without_facts(&event, now),
+            body: &event.body(),
+            idempotency_key: None,
+            endpoints: told.endpoints,
+            retention,
+        };
+        let (receipt, written) = self.write(event.id, submission, now).await?;
+        wake(queue, organization.id, &receipt, written).await?;
+        Ok(Some(receipt))
+    }
+}
+
+/// What the row of an event needs beside its body. An operational event says nothing of credentials.
+fn without_facts(event: &Operational, now: Timestamp) -> Parsed {
+    let source = Source {
+        dialect: Dialect::Canonical,
+        origin: None,
+        event: event.event_type.to_string(),
+        event_label: None,
+        native_id: None,
+        sent_at: None,
+        received_at: now,
+        time_assumed: false,
+        possible_repeat: false,
+    };
+    Parsed {
+        event_type: event.event_type,
+        timestamp: event.timestamp,
+        recognised: Recognised::Named,
+        natural_key: Vec::new(),
+        facts: Facts::new(source),
+        warnings: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use payload::event_type::Subscription;
+    use payload::id::OrganizationId;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::accounts::Organization;
+    use crate::delivery::Attempt;
+    use crate::delivery_key::DeliveryKey;
+    use crate::endpoints::{Disabled, DisabledReason};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + second).unwrap()
+    }
+
+    fn id(last: char) -> EndpointId {
+        format!("ep_01ARZ3NDEKTSV4RRFFQ69G5FA{last}")
+            .parse()
+            .unwrap()
+    }
+
+    fn endpoint(last: char, patterns: &[&str]) -> Endpoint {
+        let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+        Endpoint {
+            name: format!("Endpoint {last}"),
+            event_types: Subscription::parse(Dialect::Canonical, &patterns).unwrap(),
+            ..Endpoint::blank(id(last), OrganizationId::NIL, at(0))
+        }
+    }
+
+    /// `A` and `B` want all there is, `C` certificates only.
+    fn account() -> Account {
+        let all = ["*", "endpoint.*", "delivery.*"];
+        Account {
+            organization: Organization {
+                id: OrganizationId::NIL,
+                name: String::new(),
+                time_zone: "UTC".to_owned(),
+                created_at: at(0),
+            },
+            endpoints: vec![
+                endpoint('A', &all),
+                endpoint('B', &all),
+                endpoint('C', &["*"]),
+            ],
+        }
+    }
+
+    /// A delivery to `C` or another that was given up.
+    fn exhausted(to: char, event_type: EventType) -> Delivery {
+        let key = DeliveryKey {
+            endpoint: id(to),
+            ..DeliveryKey::NONE
+        };
+        Delivery {
+            status: DeliveryStatus::Exhausted,
+            attempts: 4,
+            history: vec![Attempt {
+                number: 4,
+                at: at(8),
+                status: Some(503),
+                error: Some("server_error".to_owned()),
+                duration_ms: 1,
+                replay: false,
+            }],
+            updated_at: at(9),
+            ..Delivery::pending(key, event_type)
+        }
+    }
+
+    fn data(told: &Told) -> Value {
+        serde_json::to_value(&told.data).unwrap()
+    }
+
+    #[test]
+    fn those_who_subscribe_hear_of_a_delivery_that_was_given_up() {
+        let delivery = exhausted('C', EventType::CredentialIssued);
+        let told = News::Exhausted(&delivery).told(&account(), at(10)).unwrap();
+        assert_eq!(told.event_type, EventType::DeliveryExhausted);
+        assert_eq!(
+            (told.timestamp, told.endpoints.as_slice()),
+            (at(9), &[id('A'), id('B')][..])
+        );
+        let expected = json!({
+            "event_id": delivery.event_id, "event_type": "credential.issued",
+            "attempts": 4, "last_error": "server_error", "last_status": 503,
+        });
+        assert_eq!(data(&told)["delivery"], expected);
+        assert_eq!(data(&told)["endpoint"]["name"], "Endpoint C");
+    }
+
+    #[test]
+    fn nobody_hears_about_himself_and_what_nobody_hears_is_nothing() {
+        let mut account = account();
+        let delivery = exhausted('A', EventType::CredentialIssued);
+        let told = News::Exhausted(&delivery).told(&account, at(10)).unwrap();
+        assert_eq!(told.endpoints, [id('B')]);
+        account.endpoints.remove(1);
+        assert!(News::Exhausted(&delivery).told(&account, at(10)).is_none());
+        // The endpoint itself is gone.
+        let delivery = exhausted('B', EventType::CredentialIssued);
+        assert!(News::Exhausted(&delivery).told(&account, at(10)).is_none());
+    }
+
+    #[test]
+    fn the_delivery_of_an_operational_event_makes_no_other_one() {
+        let failing = Failing {
+            since: at(1),
+            failures: 7,
+        };
+        for event_type in EventType::ALL {
+            let delivery = exhausted('C', event_type);
+            for news in [
+                News::Exhausted(&delivery),
+                News::Failing(&delivery, failing),
+            ] {
+                let told = news.told(&account(), at(10));
+                assert_eq!(told.is_some(), !event_type.is_operational(), "{event_type}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_delivery_that_is_not_given_up_is_no_news() {
+        let mut delivery = exhausted('C', EventType::CredentialIssued);
+        delivery.status = DeliveryStatus::Retrying;
+        assert!(
+            News::Exhausted(&delivery)
+                .told(&account(), at(10))
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn what_is_told_again_has_the_same_key_and_what_is_another_thing_has_another() {
+        let key = |news: News<'_>, now| news.told(&account(), now).unwrap().key.unwrap();
+        let delivery = exhausted('C', EventType::CredentialIssued);
+        let replayed = Delivery {
+            replays: 1,
+            ..delivery.clone()
+        };
+        let elsewhere = exhausted('B', EventType::CredentialIssued);
+        let since = |second| Failing {
+            since: at(second),
+            failures: 3,
+        };
+        let disabled = Endpoint {
+            enabled: false,
+            switched_at: Some(at(5)),
+            ..endpoint('C', &["*"])
+        };
+        let enabled = Endpoint {
+            enabled: true,
+            ..disabled.clone()
+        };
+        let later = Endpoint {
+            switched_at: Some(at(6)),
+            ..disabled.clone()
+        };
+        let all = |now| {
+            [
+                key(News::Exhausted(&delivery), now),
+                key(News::Exhausted(&replayed), now),
+                key(News::Exhausted(&elsewhere), now),
+                key(News::Failing(&delivery, since(1)), now),
+                key(News::Failing(&delivery, since(2)), now),
+                key(News::Failing(&elsewhere, since(1)), now),
+                key(News::Switched(&disabled), now),
+                key(News::Switched(&enabled), now),
+                key(News::Switched(&later), now),
+            ]
+        };
+        let keys = all(at(10));
+        assert_eq!(keys, all(at(1_000)));
+        for (place, key) in keys.iter().enumerate() {
+            assert!(!keys[..place].contains(key), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_disabled_by_its_owner_unless_we_say_why() {
+        let mut changed = endpoint('C', &["*"]);
+        assert!(
+            News::Switched(&changed).told(&account(), at(10)).is_none(),
+            "it never was"
+        );
+        changed.switched_at = Some(at(5));
+        changed.enabled = false;
+        let reason = |endpoint: &Endpoint| {
+            let told = News::Switched(endpoint).told(&account(), at(10)).unwrap();
+            data(&told)["endpoint"]["reason"].clone()
+        };
+        assert_eq!(reason(&changed), "owner");
+        let why = DisabledReason::Gone;
+        changed.disabled = Some(Disabled {
+            reason: why,
+            at: at(5),
+        });
+        assert_eq!(reason(&changed), "gone");
+        changed.enabled = true;
+        assert_eq!(reason(&changed), Value::Null);
+    }
+
+    #[test]
+    fn a_test_goes_to_its_endpoint_only_whatever_that_subscribes_to() {
+        let endpoint = endpoint('C', &["*"]);
+        let told = News::Test(&endpoint, Some(json!({"a": 1}))).told(&account(), at(10));
+        let told = told.unwrap();
+        assert_eq!(
+            (told.endpoints.as_slice(), told.timestamp),
+            (&[id('C')][..], at(10))
+        );
+        assert!(told.key.is_none());
+        assert_eq!(data(&told)["sample"], json!({"a": 1}));
+        assert!(!event_of(told).body().is_empty());
+    }
+
+    fn event_of(told: Told) -> Operational {
+        Operational {
+            id: EventId::NIL,
+            event_type: told.event_type,
+            timestamp: told.timestamp,
+            data: told.data,
+        }
+    }
+}
