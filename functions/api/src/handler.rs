@@ -165,6 +165,7 @@ impl Api {
             (["endpoints", id, "replays", replay], "DELETE") => {
                 replays::cancel(self, &call, id, replay).await
             }
+            (["endpoints", id, "test"], "POST") => endpoints::test(self, &call, id).await,
             (["deliveries"], "GET") => deliveries::list(self, &call).await,
             (["endpoints", id, "stats"], "GET") => endpoints::stats(self, &call, id).await,
             (["audit"], "GET") => audit::list(self, &call).await,
@@ -199,7 +200,7 @@ impl Api {
                 | [
                     "endpoints",
                     _,
-                    "rotate-secret" | "stats" | "replay" | "replays",
+                    "rotate-secret" | "stats" | "replay" | "replays" | "test",
                 ]
                 | ["endpoints", _, "replays", _]
                 | ["events" | "quarantine", _, "replay"]

@@ -2,10 +2,10 @@
 //! deliveries, the quarantine.
 //!
 //! Trigger: API Gateway, every route of `/api/v1` that no other function has. Effects: rows of
-//! Accounts; a retry by hand writes the delivery's row and sends a wake-up; what is quarantined can be
-//! deleted. Reads are free of effects.
+//! Accounts; a retry by hand writes the delivery's row and sends a wake-up; a test, and that an endpoint was
+//! enabled or disabled, are events; what is quarantined can be deleted. Reads are free of effects.
 //! Each change is a line of the organization's audit log, written with it or before it.
-//! Creating is not idempotent; changing is guarded by a revision, deleting and revoking can be
+//! Creating and testing are not idempotent; changing is guarded by a revision, deleting and revoking can be
 //! repeated. Who retries: the caller.
 
 #![forbid(unsafe_code)]

@@ -49,10 +49,10 @@ fn probe_takes(endpoint: &Endpoint) -> Duration {
 }
 
 /// What the attempts of a batch made of an endpoint.
-struct Noted {
-    change: HealthChange,
-    /// That it was disabled, because it has failed for too long.
-    is_disabled: bool,
+pub(crate) struct Noted {
+    pub(crate) change: HealthChange,
+    /// The endpoint as it is when it was disabled, because it has failed for too long.
+    pub(crate) disabled: Option<Endpoint>,
 }
 
 impl Delivery {
@@ -84,10 +84,18 @@ impl Delivery {
         let acted = join_all(acting).await;
 
         let outcomes = acted.iter().flatten().flatten().copied().collect();
+        let mut answers: Vec<_> = acted.into_iter().map(|acted| acted.map(drop)).collect();
         if let Some(endpoint) = endpoint {
-            self.note(endpoint, health, outcomes, time.now()).await;
+            let noted = self.note(endpoint, health, outcomes, time.now()).await;
+            let told = self
+                .announce_endpoint(endpoint, group, known, noted, time.now())
+                .await;
+            // One message that comes back is enough to tell again.
+            if let (Err(error), Some(first)) = (told, answers.first_mut()) {
+                *first = Err(error);
+            }
         }
-        acted.into_iter().map(|acted| acted.map(drop)).collect()
+        answers
     }
 
     /// Whether an endpoint may be sent something, and what is known of it then.
@@ -115,15 +123,19 @@ impl Delivery {
         health: Option<Health>,
         outcomes: Vec<Outcome>,
         now: Timestamp,
-    ) {
+    ) -> Option<Noted> {
         if outcomes.is_empty() {
-            return;
+            return None;
         }
         let outcomes = self.successes.with(endpoint.id, outcomes);
         match self.judge(endpoint, health, &outcomes, now).await {
-            Ok(noted) => log(endpoint, &noted),
+            Ok(noted) => {
+                log(endpoint, &noted);
+                Some(noted)
+            }
             Err(error) => {
                 warn!(endpoint.id = %endpoint.id, error = %Chain(&error), "its health is not noted");
+                None
             }
         }
     }
@@ -141,15 +153,14 @@ impl Delivery {
         let change = noted.await?;
         let fails = |health: &Health| health.is_given_up(now);
         let gives_up = endpoint.enabled && change.after.as_ref().is_some_and(fails);
-        let is_disabled = gives_up
-            && self
-                .accounts
-                .disable_endpoint(endpoint, DisabledReason::Failing, now)
+        let mut disabled = None;
+        if gives_up {
+            let reason = DisabledReason::Failing;
+            disabled = (self.accounts)
+                .disable_endpoint(endpoint, reason, now)
                 .await?;
-        Ok(Noted {
-            change,
-            is_disabled,
-        })
+        }
+        Ok(Noted { change, disabled })
     }
 }
 
@@ -167,7 +178,7 @@ fn log(endpoint: &Endpoint, noted: &Noted) {
         }
         _ => {}
     }
-    if noted.is_disabled {
+    if noted.disabled.is_some() {
         warn!(endpoint.id = %id, "disabled: all attempts at the endpoint have failed for days");
     }
 }

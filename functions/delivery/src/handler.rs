@@ -9,10 +9,11 @@ use lambda_runtime::{Error, LambdaEvent};
 use payload::id::EndpointId;
 use state::{
     Accounts, Aws, Breaker, Chain, Credentials, Deferred, Deliveries, DeliveryKey, DeliveryQueue,
-    DeliveryStatus, Keyring, Message, Outcome, StateError, WakeUp,
+    DeliveryStatus, Events, Keyring, Message, News, Outcome, StateError, WakeUp,
 };
 use tracing::{debug, error, warn};
 
+use crate::announce::unnoted;
 use crate::attempt::Sender;
 use crate::config::Config;
 use crate::group::Successes;
@@ -27,6 +28,7 @@ use crate::signing::Signing;
 pub struct Delivery {
     pub(crate) accounts: Accounts,
     credentials: Credentials,
+    pub(crate) events: Events,
     pub(crate) deliveries: Deliveries,
     pub(crate) queue: DeliveryQueue,
     keyring: Keyring,
@@ -73,6 +75,7 @@ impl Delivery {
         Ok(Self {
             accounts: Accounts::new(aws.dynamodb.clone(), resources.accounts_table),
             credentials: Credentials::new(aws.dynamodb.clone(), resources.credentials_table),
+            events: Events::new(aws.dynamodb.clone(), resources.events_table.clone()),
             deliveries: Deliveries::new(
                 aws.dynamodb,
                 resources.deliveries_table,
@@ -164,6 +167,11 @@ impl Delivery {
                 self.wake_next(row, time.now()).await?;
                 return Ok(None);
             }
+            (Plan::TellAgain(row, account), _) => {
+                let now = time.now();
+                self.announce(account, News::Exhausted(row), now).await?;
+                return Ok(unnoted(row, account, now));
+            }
             (Plan::Hold(held), _) => {
                 self.hold(held, time.now()).await?;
                 return Ok(None);
@@ -183,7 +191,9 @@ impl Delivery {
             }
         };
         let Attempted {
-            event, endpoint, ..
+            event,
+            endpoint,
+            account,
         } = attempted;
         // Without its secrets nothing is sent: it would not be signed.
         let signing = Signing::open(&self.keyring, attempted, time.now()).await?;
@@ -192,18 +202,21 @@ impl Delivery {
             .attempt(endpoint, event, rendered, &signing, time.now());
         let answer = sent.await;
         let now = time.now();
-        let endpoint = self.heed_gone(endpoint, &answer, now).await?;
+        let endpoint = self.heed_gone(endpoint, &answer, account, now).await?;
         let recorded = self.record(delivery, &answer, &endpoint, now).await?;
         if let Some(delivery) = &recorded {
             log(delivery, &answer);
+            if delivery.status == DeliveryStatus::Exhausted {
+                self.announce(account, News::Exhausted(delivery), now)
+                    .await?;
+            }
             self.wake_next(delivery, now).await?;
         }
-        let status = recorded.map(|delivery| delivery.status);
         Ok(Some(Outcome {
             at: now,
             answered: answer.answered(),
             is_probe: turn == Turn::Probe,
-            exhausts: status == Some(DeliveryStatus::Exhausted),
+            exhausts: recorded.is_some_and(|delivery| delivery.is_given_up()),
         }))
     }
 }

@@ -105,7 +105,8 @@ impl Known {
         account.health.get(&endpoint.id)
     }
 
-    fn account(&self, organization: OrganizationId) -> Option<&Account> {
+    /// The account of an organization.
+    pub(crate) fn account(&self, organization: OrganizationId) -> Option<&Account> {
         self.accounts.get(&organization).map(Arc::as_ref)
     }
 }

@@ -4,7 +4,8 @@
 //! that is due, one conditional write of the delivery's row, one wake-up for the next attempt; none of
 //! the first and last where the event cannot be said in the endpoint's dialect, which is counted, and none
 //! of the first while the endpoint's circuit is open. Of an endpoint that fails its health is written, once
-//! per batch; one that is gone, or has failed for days, is disabled.
+//! per batch; one that is gone, or has failed for days, is disabled. That, and a delivery that was given up,
+//! are events of their own for those endpoints that want to know.
 //! Idempotent by the row: a wake-up for an attempt that was made is acknowledged without another.
 //! A crash between the request and the write repeats the request, with the same `webhook-id`. Who
 //! retries: the queue, after its visibility timeout, for what is our fault; the retry schedule for
@@ -12,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+mod announce;
 mod attempt;
 mod config;
 mod failure;

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use state::{Account, Delivery, DeliveryKey, Endpoint, Gate, OVERDUE_AFTER, StoredEvent, WakeUp};
+use payload::event_type::EventType;
+use state::{
+    Account, Delivery, DeliveryKey, DeliveryStatus, Endpoint, Gate, OVERDUE_AFTER, StoredEvent,
+    WakeUp,
+};
 
 use crate::handler::Received;
 
@@ -14,6 +18,8 @@ pub(crate) enum Plan<'a> {
     Done(DeliveryKey, &'static str),
     /// The attempt was recorded, or deferred, but maybe its next wake-up was not sent.
     WakeAgain(&'a Delivery),
+    /// The attempt was recorded and was the last one, but maybe nobody was told.
+    TellAgain(&'a Delivery, &'a Account),
     /// Keep the delivery until someone asks for it.
     Hold(Delivery),
     /// Make the attempt that follows on this state.
@@ -24,7 +30,9 @@ impl<'a> Plan<'a> {
     /// The endpoint that it would send to, if it has to ask whether it may.
     pub(crate) fn asks(&self) -> Option<&'a Endpoint> {
         match self {
-            Self::Attempt(delivery, attempted) if !delivery.by_hand => Some(attempted.endpoint),
+            Self::Attempt(delivery, attempted) if !delivery.by_hand && !attempted.is_test() => {
+                Some(attempted.endpoint)
+            }
             _ => None,
         }
     }
@@ -61,6 +69,13 @@ pub(crate) struct Attempted<'a> {
     pub(crate) account: &'a Account,
 }
 
+impl Attempted<'_> {
+    /// Whether a person asked for it to find out.
+    fn is_test(&self) -> bool {
+        self.event.event_type == EventType::WebhookTest
+    }
+}
+
 /// Whether a delivery may have a row. One that begins has none; should the queue have duplicated its first
 /// message, the condition of the write finds out: one request too many, which is what at-least-once allows.
 /// A message that comes late may have been a dead letter, and recovery may have done its work.
@@ -84,7 +99,12 @@ pub(crate) fn plan<'a>(
     };
     if let Some(row) = row {
         if !row.status.is_open() {
-            return Plan::Done(key, "it was finished before");
+            let was_last =
+                row.status == DeliveryStatus::Exhausted && wake_up.attempt == row.attempts;
+            return match account.filter(|_| was_last) {
+                Some(account) => Plan::TellAgain(row, account),
+                None => Plan::Done(key, "it was finished before"),
+            };
         }
         // What the sweep wakes up needs no message.
         let may_be_unsent = received.redelivered && row.queued;
@@ -109,12 +129,13 @@ pub(crate) fn plan<'a>(
         .unwrap_or_else(|| Delivery::pending(key, event.event_type));
     let endpoint = account.and_then(|account| {
         let endpoint = account.endpoint(key.endpoint)?;
-        let may_be_sent = endpoint.enabled || delivery.even_if_disabled;
-        may_be_sent.then_some(Attempted {
+        let attempted = Attempted {
             event,
             endpoint,
             account,
-        })
+        };
+        let may_be_sent = endpoint.enabled || delivery.even_if_disabled || attempted.is_test();
+        may_be_sent.then_some(attempted)
     });
     match endpoint {
         Some(attempted) => Plan::Attempt(delivery, attempted),
@@ -182,6 +203,7 @@ mod tests {
         match plan {
             Plan::Done(..) => "done",
             Plan::WakeAgain(_) => "wake again",
+            Plan::TellAgain(..) => "tell again",
             Plan::Hold(_) => "hold",
             Plan::Attempt(..) => "attempt",
         }
@@ -265,12 +287,21 @@ mod tests {
     fn nothing_happens_to_a_finished_delivery() {
         for status in [
             DeliveryStatus::Delivered,
-            DeliveryStatus::Exhausted,
+            DeliveryStatus::Skipped,
             DeliveryStatus::Held,
         ] {
             check(2, false, status, 1, "done");
             check(1, true, status, 1, "done");
         }
+    }
+
+    #[test]
+    fn the_last_attempt_of_an_exhausted_delivery_is_told_of_again_and_nothing_else_is() {
+        let status = DeliveryStatus::Exhausted;
+        check(3, true, status, 3, "tell again");
+        check(3, false, status, 3, "tell again");
+        check(2, true, status, 3, "done");
+        check(4, true, status, 3, "done");
     }
 
     #[test]
@@ -286,6 +317,16 @@ mod tests {
             let held = plan(&world.received, None, Some(&world.event), account, now());
             assert_eq!(name(&held), "hold");
         }
+    }
+
+    #[test]
+    fn a_test_is_sent_to_a_disabled_endpoint_and_asks_for_no_turn() {
+        let mut world = world(1);
+        assert!(planned(&world, None).asks().is_some());
+        world.account.endpoints[0].enabled = false;
+        world.event.event_type = EventType::WebhookTest;
+        let plan = planned(&world, None);
+        assert_eq!((name(&plan), plan.asks()), ("attempt", None));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use payload::convert::Unmappable;
 use state::{
-    Chain, Count, Deferred, DeliveryStatus, DisabledReason, Endpoint, Recorded, StateError,
+    Account, Chain, Count, Deferred, DeliveryStatus, DisabledReason, Endpoint, News, Recorded,
+    StateError,
 };
 use tracing::{debug, info, warn};
 
@@ -18,28 +19,28 @@ use crate::outcome::{Answer, apply};
 const MAX_RECORD_TRIES: usize = 3;
 
 impl Delivery {
-    /// Disables an endpoint that answered 410, before that is recorded: a crash in between comes back, and
-    /// finds the endpoint disabled. The endpoint as it is then.
+    /// Disables an endpoint that answered 410 and tells so, before that is recorded: a crash in between comes
+    /// back, and finds the endpoint disabled. The endpoint as it is then.
     pub(crate) async fn heed_gone<'e>(
         &self,
         endpoint: &'e Endpoint,
         answer: &Answer,
+        account: &Account,
         now: Timestamp,
     ) -> Result<Cow<'e, Endpoint>, StateError> {
         let is_gone = answer.failure == Some(Failure::Gone) && endpoint.enabled;
-        if !is_gone
-            || !self
-                .accounts
-                .disable_endpoint(endpoint, DisabledReason::Gone, now)
-                .await?
-        {
+        if !is_gone {
             return Ok(Cow::Borrowed(endpoint));
         }
+        let reason = DisabledReason::Gone;
+        let disabled = self.accounts.disable_endpoint(endpoint, reason, now);
+        let Some(disabled) = disabled.await? else {
+            return Ok(Cow::Borrowed(endpoint));
+        };
         warn!(endpoint.id = %endpoint.id, "disabled: the endpoint answered 410");
-        Ok(Cow::Owned(Endpoint {
-            enabled: false,
-            ..endpoint.clone()
-        }))
+        self.announce(account, News::Switched(&disabled), now)
+            .await?;
+        Ok(Cow::Owned(disabled))
     }
 
     /// Keeps the delivery until someone asks for it.

@@ -38,7 +38,7 @@ pub struct Data {
     pub source: Source,
     /// The endpoint it is about.
     pub endpoint: About,
-    /// The delivery that was given up: of `delivery.exhausted` and `endpoint.failing`.
+    /// Of `delivery.exhausted`: the delivery that was given up.
     pub delivery: Option<GivenUp>,
     /// Of `webhook.test`: the body that was asked for, as the endpoint's dialect writes it.
     pub sample: Option<Value>,
@@ -60,13 +60,13 @@ pub struct About {
     pub id: EndpointId,
     /// What people call it.
     pub name: String,
-    /// Why it was disabled: `owner`, `gone` or `failing`.
+    /// Of `endpoint.disabled`: why, `owner`, `gone` or `failing`.
     pub reason: Option<&'static str>,
-    /// Since when nothing has succeeded.
+    /// Of `endpoint.failing`: since when nothing has succeeded.
     #[serde(serialize_with = "timestamp::option::serialize")]
     pub failing_since: Option<Timestamp>,
     /// How many attempts have failed since.
-    pub failures: Option<u64>,
+    pub failures: Option<u32>,
 }
 
 /// A delivery of which every attempt failed.

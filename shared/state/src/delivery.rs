@@ -201,6 +201,11 @@ impl Delivery {
         self.by_hand = false;
     }
 
+    /// Whether it was given up, and there is something to tell: not of what is told itself.
+    pub fn is_given_up(&self) -> bool {
+        self.status == DeliveryStatus::Exhausted && !self.event_type.is_operational()
+    }
+
     /// The wake-up that the next attempt needs.
     pub fn wake_up(&self) -> WakeUp {
         WakeUp::new(self.key(), self.attempts + 1)

@@ -3,15 +3,15 @@
 //! An operational event is an event like any other: a claim of its key fixes its id, its row makes it
 //! durable, wake-ups get it going. Whoever tells tells again after a crash: the key makes it one event.
 //!
-//! An endpoint hears nothing about itself, and the delivery of an operational event makes no other one,
-//! so that nothing goes round. Only that an endpoint was disabled is told whatever it was disabled for:
-//! it stays so until a person enables it.
+//! An endpoint hears nothing about itself, and that the delivery of an operational event was given up is
+//! not told, so that nothing goes round. That an endpoint was disabled is told whatever it was disabled
+//! for: it stays so until a person enables it.
 
 use jiff::{SignedDuration, Timestamp};
 use payload::dialect::{Dialect, Parsed, Recognised};
 use payload::event::{Facts, Source};
 use payload::event_type::EventType;
-use payload::id::{EndpointId, EventId};
+use payload::id::EndpointId;
 use payload::idempotency::IdempotencyKey;
 use payload::operational::{About, Data, GivenUp, Operational, Source as Certhooks};
 use serde_json::Value;
@@ -19,7 +19,6 @@ use serde_json::Value;
 use crate::accept::{IdempotencyRow, Receipt, Submission, wake};
 use crate::accounts::Account;
 use crate::delivery::Delivery;
-use crate::delivery_status::DeliveryStatus;
 use crate::endpoints::Endpoint;
 use crate::error::StateError;
 use crate::events::Events;
@@ -33,8 +32,8 @@ const TOLD_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub enum News<'a> {
     /// Every attempt of this delivery failed.
     Exhausted(&'a Delivery),
-    /// The same, and nothing has reached its endpoint since then.
-    Failing(&'a Delivery, Failing),
+    /// A delivery to this endpoint was given up, the first since something last reached it.
+    Failing(&'a Endpoint, Failing),
     /// This endpoint was enabled or disabled, and is as it is since then.
     Switched(&'a Endpoint),
     /// Somebody asked for a test of this endpoint, with this sample of a body.
@@ -47,7 +46,9 @@ pub struct Failing {
     /// Since when nothing has succeeded.
     pub since: Timestamp,
     /// How many attempts have failed since.
-    pub failures: u64,
+    pub failures: u32,
+    /// When the first delivery was given up.
+    pub at: Timestamp,
 }
 
 /// News as an event, before it has an id.
@@ -64,14 +65,15 @@ impl News<'_> {
     /// The event, if anyone is to be told.
     fn told(self, account: &Account, now: Timestamp) -> Option<Told> {
         match self {
-            News::Exhausted(delivery) => {
-                let key = vec![delivery.event_id.to_string(), delivery.replays.to_string()];
-                given_up(EventType::DeliveryExhausted, account, delivery, None, key)
-            }
-            News::Failing(delivery, failing) => {
-                let key = vec![failing.since.as_millisecond().to_string()];
-                let event_type = EventType::EndpointFailing;
-                given_up(event_type, account, delivery, Some(failing), key)
+            News::Exhausted(delivery) => exhausted(account, delivery),
+            News::Failing(endpoint, failing) => {
+                let about = About {
+                    failing_since: Some(failing.since),
+                    failures: Some(failing.failures),
+                    ..about(endpoint)
+                };
+                let told = Told::new(EventType::EndpointFailing, failing.at, account, about);
+                told.with_key(vec![failing.since.as_millisecond().to_string()])
             }
             News::Switched(endpoint) => {
                 let at = endpoint.switched_at?;
@@ -98,24 +100,14 @@ impl News<'_> {
     }
 }
 
-fn given_up(
-    event_type: EventType,
-    account: &Account,
-    delivery: &Delivery,
-    failing: Option<Failing>,
-    key: Vec<String>,
-) -> Option<Told> {
-    if delivery.status != DeliveryStatus::Exhausted || delivery.event_type.is_operational() {
+fn exhausted(account: &Account, delivery: &Delivery) -> Option<Told> {
+    if !delivery.is_given_up() {
         return None;
     }
-    let endpoint = account.endpoint(delivery.endpoint_id)?;
-    let about = About {
-        failing_since: failing.map(|failing| failing.since),
-        failures: failing.map(|failing| failing.failures),
-        ..about(endpoint)
-    };
-    let last = delivery.history.last();
+    let about = about(account.endpoint(delivery.endpoint_id)?);
+    let event_type = EventType::DeliveryExhausted;
     let mut told = Told::new(event_type, delivery.updated_at, account, about);
+    let last = delivery.history.last();
     told.data.delivery = Some(GivenUp {
         event_id: delivery.event_id,
         event_type: delivery.event_type,
@@ -123,7 +115,10 @@ fn given_up(
         last_error: last.and_then(|attempt| attempt.error.clone()),
         last_status: last.and_then(|attempt| attempt.status),
     });
-    told.with_key(key)
+    told.with_key(vec![
+        delivery.event_id.to_string(),
+        delivery.replays.to_string(),
+    ])
 }
 
 fn about(endpoint: &Endpoint) -> About {
@@ -236,13 +231,14 @@ fn without_facts(event: &Operational, now: Timestamp) -> Parsed {
 #[cfg(test)]
 mod tests {
     use payload::event_type::Subscription;
-    use payload::id::OrganizationId;
+    use payload::id::{EventId, OrganizationId};
     use serde_json::{Value, json};
 
     use super::*;
     use crate::accounts::Organization;
     use crate::delivery::Attempt;
     use crate::delivery_key::DeliveryKey;
+    use crate::delivery_status::DeliveryStatus;
     use crate::endpoints::{Disabled, DisabledReason};
 
     fn at(second: i64) -> Timestamp {
@@ -279,6 +275,8 @@ mod tests {
                 endpoint('B', &all),
                 endpoint('C', &["*"]),
             ],
+            signing_keys: Vec::new(),
+            health: std::collections::HashMap::new(),
         }
     }
 
@@ -339,21 +337,30 @@ mod tests {
     }
 
     #[test]
-    fn the_delivery_of_an_operational_event_makes_no_other_one() {
+    fn that_an_operational_event_was_given_up_is_not_told() {
+        for event_type in EventType::ALL {
+            let delivery = exhausted('C', event_type);
+            let told = News::Exhausted(&delivery).told(&account(), at(10));
+            assert_eq!(told.is_some(), !event_type.is_operational(), "{event_type}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_fails_is_told_of_with_how_long_and_how_often() {
         let failing = Failing {
             since: at(1),
             failures: 7,
+            at: at(8),
         };
-        for event_type in EventType::ALL {
-            let delivery = exhausted('C', event_type);
-            for news in [
-                News::Exhausted(&delivery),
-                News::Failing(&delivery, failing),
-            ] {
-                let told = news.told(&account(), at(10));
-                assert_eq!(told.is_some(), !event_type.is_operational(), "{event_type}");
-            }
-        }
+        let told = News::Failing(&endpoint('C', &["*"]), failing).told(&account(), at(10));
+        let told = told.unwrap();
+        assert_eq!(
+            (told.event_type, told.timestamp),
+            (EventType::EndpointFailing, at(8))
+        );
+        let about = &data(&told)["endpoint"];
+        assert_eq!(about["failing_since"], payload::timestamp::canonical(at(1)));
+        assert_eq!(about["failures"], 7);
     }
 
     #[test]
@@ -379,7 +386,9 @@ mod tests {
         let since = |second| Failing {
             since: at(second),
             failures: 3,
+            at: at(9),
         };
+        let (mine, theirs) = (endpoint('C', &["*"]), endpoint('B', &["*"]));
         let disabled = Endpoint {
             enabled: false,
             switched_at: Some(at(5)),
@@ -398,9 +407,9 @@ mod tests {
                 key(News::Exhausted(&delivery), now),
                 key(News::Exhausted(&replayed), now),
                 key(News::Exhausted(&elsewhere), now),
-                key(News::Failing(&delivery, since(1)), now),
-                key(News::Failing(&delivery, since(2)), now),
-                key(News::Failing(&elsewhere, since(1)), now),
+                key(News::Failing(&mine, since(1)), now),
+                key(News::Failing(&mine, since(2)), now),
+                key(News::Failing(&theirs, since(1)), now),
                 key(News::Switched(&disabled), now),
                 key(News::Switched(&enabled), now),
                 key(News::Switched(&later), now),

@@ -6,6 +6,7 @@
 
 mod audited;
 mod change;
+mod operational;
 mod rotation;
 mod subscription;
 mod target;
@@ -20,6 +21,8 @@ use reply::Problem;
 use state::{Account, Action, Changes, Endpoint, EndpointSecrets, MAX_ENDPOINTS};
 
 use self::change::{Configured, change};
+use self::operational::announce_switched;
+pub(crate) use self::operational::test;
 pub(crate) use self::rotation::{overlap, rotate_secret};
 use self::view::View;
 use crate::handler::{Api, Call};
@@ -84,6 +87,10 @@ pub(crate) async fn update(
     let body = reply::read_object(call.request)?;
     let with_body = |current: &Configured| change(current, body.clone(), &api.target_policy);
     let changed = apply(api, call, id, Action::EndpointUpdated, with_body).await?;
+    if body.contains_key("enabled") {
+        let account = call.account(api).await?;
+        announce_switched(api, &account, &changed.endpoint, call.now).await?;
+    }
     Ok(reply::json(200, &View::new(&changed, call.now)))
 }
 
@@ -105,6 +112,9 @@ async fn apply(
         provide_signing_key(api, call, &account, &changed.endpoint).await?;
         api.keyring
             .seal_endpoint(&mut changed.endpoint, &changed.secrets);
+        if changed.endpoint.enabled != current.endpoint.enabled {
+            changed.endpoint.switched_at = Some(call.now);
+        }
         changed.endpoint.updated_at = call.now;
         changed.endpoint.revision += 1;
         // What its failures said was about what it was: with an old row it would be given up again at its

@@ -138,7 +138,7 @@ pub(super) fn operational(event_type: EventType) -> Operational {
         last_error: Some("server_error".to_owned()),
         last_status: Some(503),
     };
-    let is_given_up = is_failing || event_type == EventType::DeliveryExhausted;
+    let is_given_up = event_type == EventType::DeliveryExhausted;
     Operational {
         id: event_id(),
         event_type,
