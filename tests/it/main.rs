@@ -52,6 +52,7 @@ mod isolation;
 mod keys;
 mod log;
 mod no_loss;
+mod operational;
 mod quarantine;
 mod recovery;
 mod refusals;
