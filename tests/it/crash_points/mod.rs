@@ -7,6 +7,7 @@ mod accepting;
 mod answers;
 mod delivering;
 mod recovering;
+mod telling;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};

@@ -56,6 +56,13 @@ impl Request {
         self.puts_into("EventsTable") && self.put("sk").starts_with("evt_")
     }
 
+    /// Changes the configuration of an endpoint.
+    pub(crate) fn writes_an_endpoint(&self) -> bool {
+        let is_write = ["PutItem", "TransactWriteItems"].contains(&self.operation.as_str());
+        let body = String::from_utf8_lossy(&self.body);
+        is_write && body.contains("\"sk\":{\"S\":\"endpoint#")
+    }
+
     /// Sends messages of any kind.
     pub(super) fn has_messages(&self) -> bool {
         self.operation == "SendMessageBatch"
