@@ -35,7 +35,10 @@ impl Delivery {
         let reason = DisabledReason::Gone;
         let disabled = self.accounts.disable_endpoint(endpoint, reason, now);
         let Some(disabled) = disabled.await? else {
-            return Ok(Cow::Borrowed(endpoint));
+            // Another answer of 410 was faster, or its owner changed it: it counts as it is by now.
+            let account = self.accounts.refresh(endpoint.organization_id, now).await?;
+            let current = account.and_then(|account| account.endpoint(endpoint.id).cloned());
+            return Ok(current.map_or(Cow::Borrowed(endpoint), Cow::Owned));
         };
         warn!(endpoint.id = %endpoint.id, "disabled: the endpoint answered 410");
         self.announce(account, News::Switched(&disabled), now)
