@@ -240,12 +240,47 @@ async fn answer_sqs(
     body: Bytes,
 ) -> Response<Body> {
     let answer = match resolve_operation(&headers) {
-        Ok(operation) => dispatch_operation(handler.as_ref(), operation, body).await,
+        Ok(operation) => {
+            dispatch_operation(handler.as_ref(), operation, without_groups(body)).await
+        }
         Err(error) => Err(error),
     };
     answer
         .unwrap_or_else(|error| error_to_response(&error, "local"))
         .map(Body::new)
+}
+
+/// Takes the groups out of messages that are sent to standard queues. There SQS is fair between them, and what
+/// it promises holds without; the emulator refuses them.
+fn without_groups(body: Bytes) -> Bytes {
+    const GROUP: &str = "MessageGroupId";
+    if !body
+        .windows(GROUP.len())
+        .any(|part| part == GROUP.as_bytes())
+    {
+        return body;
+    }
+    let Ok(mut request) = serde_json::from_slice::<Value>(&body) else {
+        return body;
+    };
+    if request["QueueUrl"]
+        .as_str()
+        .is_none_or(|url| url.ends_with(".fifo"))
+    {
+        return body;
+    }
+    let entries = request.get_mut("Entries").and_then(Value::as_array_mut);
+    let entries = entries
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut);
+    for entry in entries {
+        entry.remove(GROUP);
+    }
+    if let Some(message) = request.as_object_mut() {
+        message.remove(GROUP);
+    }
+    request.to_string().into()
 }
 
 async fn sweep_expired(database: Database) {
@@ -353,6 +388,27 @@ Resources:
             .send()
             .await
             .unwrap();
+    }
+
+    #[test]
+    fn only_messages_to_standard_queues_lose_their_group() {
+        let stripped = |request: Value| {
+            let body = without_groups(request.to_string().into());
+            serde_json::from_slice::<Value>(&body).unwrap()
+        };
+        let batch =
+            json!({"QueueUrl": "http://x/q", "Entries": [{"Id": "0", "MessageGroupId": "g"}]});
+        let expected = json!({"QueueUrl": "http://x/q", "Entries": [{"Id": "0"}]});
+        assert_eq!(stripped(batch), expected);
+        let single = json!({"QueueUrl": "http://x/q", "MessageBody": "x", "MessageGroupId": "g"});
+        let expected = json!({"QueueUrl": "http://x/q", "MessageBody": "x"});
+        assert_eq!(stripped(single), expected);
+        for kept in [
+            json!({"QueueUrl": "http://x/q.fifo", "Entries": [{"Id": "0", "MessageGroupId": "g"}]}),
+            json!({"QueueUrl": "http://x/q", "MessageBody": "MessageGroupId"}),
+        ] {
+            assert_eq!(stripped(kept.clone()), kept);
+        }
     }
 
     #[tokio::test]

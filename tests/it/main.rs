@@ -1,8 +1,8 @@
 //! System tests: the whole product as its users meet it, over HTTP, against a running `local`.
 //!
 //! Every test starts a stack of its own and makes its own organizations, so the order of tests and
-//! what others leave behind never matter. `stack`, `control`, `caller`, `canaries`, `receiver`,
-//! `faults`, `later`, `logged`, `native`, `samples`, `matrix`, `routes`, `source` and `workspace` are what the tests are
+//! what others leave behind never matter. `stack`, `control`, `caller`, `canaries`, `receiver`, `faults`,
+//! `gauge`, `later`, `logged`, `native`, `samples`, `matrix`, `routes`, `source` and `workspace` are what the tests are
 //! written with; each other module holds the tests of one concern.
 #![allow(
     clippy::unwrap_used,
@@ -13,6 +13,7 @@ mod caller;
 mod canaries;
 mod control;
 mod faults;
+mod gauge;
 mod later;
 mod logged;
 mod matrix;
@@ -50,6 +51,7 @@ mod interop;
 mod invoke;
 mod isolation;
 mod keys;
+mod limits;
 mod log;
 mod no_loss;
 mod operational;
@@ -62,6 +64,7 @@ mod retries;
 mod revocation;
 mod secrets;
 mod signing_keys;
+mod starvation;
 mod surrogates;
 mod targets;
 mod template;

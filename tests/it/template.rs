@@ -170,6 +170,23 @@ fn every_queue_mapping_reports_which_messages_failed() {
 }
 
 #[test]
+fn a_queue_never_asks_for_more_than_its_functions_reserved_concurrency() {
+    let template = template();
+    let mut mappings = 0;
+    for (function, properties) in functions(&template) {
+        for mapping in queue_mappings(&properties) {
+            let reserved = &properties["ReservedConcurrentExecutions"]["!If"];
+            let asked = &mapping["ScalingConfig"]["!If"];
+            assert_eq!(asked[0], reserved[0], "{function}");
+            assert_eq!(asked[1]["MaximumConcurrency"], reserved[1], "{function}");
+            assert!(reserved[1]["!Ref"].is_string(), "{function}");
+            mappings += 1;
+        }
+    }
+    assert!(mappings > 0);
+}
+
+#[test]
 fn a_consumed_queue_outlasts_its_function_and_has_a_dead_letter_queue() {
     let template = template();
     let queues = resources(&template, "AWS::SQS::Queue");

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use crate::handler::{Delivery, Received, Time};
 use crate::known::Known;
+use crate::limits::Share;
 use crate::plan::{Plan, Turn};
 
 /// What a probe may take beside its request.
@@ -75,17 +76,25 @@ impl Delivery {
             (gate, health) = self.gate(endpoint, health, time.now()).await;
         }
         let probe = asks.map(probe_takes).unwrap_or_default();
-        let acting = plans.into_iter().map(|plan| {
-            let turn = |plan: &Plan<'_>| plan.turn(&mut gate, probe);
-            let turn = plan.as_ref().map_or(Turn::Go, turn);
-            async move { self.act(plan?, turn, time).await }
-        });
-        let acting: Vec<_> = acting.collect();
+        let mut turn = |plan: &Plan<'_>| plan.turn(&mut gate, probe);
+        let turns = plans
+            .iter()
+            .map(|plan| plan.as_ref().map_or(Turn::Go, &mut turn));
+        let turns: Vec<Turn> = turns.collect();
+        let sends = |(plan, turn): &(&Result<Plan<'_>, _>, &Turn)| {
+            matches!(plan, Ok(Plan::Attempt(..))) && **turn == Turn::Go
+        };
+        let requests = plans.iter().zip(&turns).filter(sends).count();
+        let places = endpoint.map(|endpoint| known.places(endpoint.id));
+        let share = Share::new(&self.limits, places.unwrap_or_default(), requests);
+        let acting = plans.into_iter().zip(turns);
+        let acting = acting.map(async |(plan, turn)| self.act(plan?, turn, &share, time).await);
         let acted = join_all(acting).await;
 
         let outcomes = acted.iter().flatten().flatten().copied().collect();
         let mut answers: Vec<_> = acted.into_iter().map(|acted| acted.map(drop)).collect();
         if let Some(endpoint) = endpoint {
+            share.give_back(endpoint.id, time.now()).await;
             let noted = self.note(endpoint, health, outcomes, time.now()).await;
             let told = self
                 .announce_endpoint(endpoint, group, known, noted, time.now())

@@ -9,7 +9,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use payload::id::EndpointId;
 use state::{
     Accounts, Aws, Breaker, Chain, Credentials, Deferred, Deliveries, DeliveryKey, DeliveryQueue,
-    DeliveryStatus, Events, Keyring, Message, News, Outcome, StateError, WakeUp,
+    DeliveryStatus, Events, Keyring, Limits, Message, News, Outcome, StateError, WakeUp,
 };
 use tracing::{debug, error, warn};
 
@@ -18,6 +18,7 @@ use crate::attempt::Sender;
 use crate::config::Config;
 use crate::group::Successes;
 use crate::known::Known;
+use crate::limits::{Admission, Share};
 use crate::plan::{Attempted, Plan, Turn};
 use crate::record::log;
 use crate::rendering::rendering;
@@ -32,6 +33,7 @@ pub struct Delivery {
     pub(crate) deliveries: Deliveries,
     pub(crate) queue: DeliveryQueue,
     keyring: Keyring,
+    pub(crate) limits: Limits,
     sender: Sender,
     pub(crate) retention: SignedDuration,
     pub(crate) breaker: Breaker,
@@ -73,6 +75,7 @@ impl Delivery {
             ..
         } = config;
         Ok(Self {
+            limits: Limits::new(aws.dynamodb.clone(), resources.accounts_table.clone()),
             accounts: Accounts::new(aws.dynamodb.clone(), resources.accounts_table),
             credentials: Credentials::new(aws.dynamodb.clone(), resources.credentials_table),
             events: Events::new(aws.dynamodb.clone(), resources.events_table.clone()),
@@ -153,6 +156,7 @@ impl Delivery {
         &self,
         plan: Plan<'_>,
         turn: Turn,
+        share: &Share<'_>,
         time: Time,
     ) -> Result<Option<Outcome>, StateError> {
         let (delivery, attempted) = match (plan, turn) {
@@ -197,10 +201,18 @@ impl Delivery {
         } = attempted;
         // Without its secrets nothing is sent: it would not be signed.
         let signing = Signing::open(&self.keyring, attempted, time.now()).await?;
+        let place = match share.admit(endpoint, turn, time).await? {
+            Admission::Go(place) => place,
+            Admission::Later(reason, wait) => {
+                self.defer(delivery, reason, wait, time.now()).await?;
+                return Ok(None);
+            }
+        };
         let sent = self
             .sender
             .attempt(endpoint, event, rendered, &signing, time.now());
-        let answer = sent.await;
+        let answer = share.watch(endpoint, sent, time).await;
+        drop(place);
         let now = time.now();
         let endpoint = self.heed_gone(endpoint, &answer, account, now).await?;
         let recorded = self.record(delivery, &answer, &endpoint, now).await?;

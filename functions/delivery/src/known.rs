@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use payload::id::{EventId, OrganizationId};
+use payload::id::{EndpointId, EventId, OrganizationId};
 use state::{
-    Account, Delivery as Row, DeliveryKey, Endpoint, Found, Health, StateError, StoredEvent,
+    Account, Delivery as Row, DeliveryKey, Endpoint, Found, Health, Places, StateError, StoredEvent,
 };
 
 use crate::handler::{Delivery, Received};
@@ -18,11 +18,12 @@ pub(crate) struct Known {
     /// Events with a row that cannot be read.
     unreadable: HashSet<EventId>,
     events: HashMap<EventId, StoredEvent>,
+    places: HashMap<EndpointId, Places>,
     accounts: HashMap<OrganizationId, Arc<Account>>,
 }
 
 impl Known {
-    /// One request for rows and events, one for each organization that is not remembered.
+    /// One request for rows, events and what is known of the endpoints' limits, one for each organization that is not remembered.
     pub(crate) async fn read(
         delivery: &Delivery,
         batch: &[Received],
@@ -36,12 +37,15 @@ impl Known {
             .iter()
             .map(key)
             .map(|key| (key.organization, key.event));
-        let found = delivery.deliveries.read(begun.map(key), events).await?;
+        let endpoints = batch.iter().map(|received| key(received).endpoint);
+        let places = delivery.limits.keys(endpoints);
+        let found = delivery.deliveries.read(begun.map(key), events, places);
         let Found {
             rows,
             events,
             unreadable,
-        } = found;
+            places,
+        } = found.await?;
 
         let mut accounts = HashMap::new();
         let mut doubtful = HashSet::new();
@@ -74,6 +78,7 @@ impl Known {
             rows,
             unreadable,
             events,
+            places,
             accounts,
         })
     }
@@ -91,6 +96,11 @@ impl Known {
         let event = event.filter(|event| event.is_kept(now));
         let (row, account) = (self.rows.get(&key), self.account(key.organization));
         Ok(plan(received, row, event, account, now))
+    }
+
+    /// How many requests are open at an endpoint, as far as they are counted.
+    pub(crate) fn places(&self, endpoint: EndpointId) -> Places {
+        self.places.get(&endpoint).cloned().unwrap_or_default()
     }
 
     /// The endpoint of a wake-up.

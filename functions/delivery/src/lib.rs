@@ -20,6 +20,7 @@ mod failure;
 mod group;
 mod handler;
 mod known;
+mod limits;
 mod outcome;
 mod plan;
 mod record;

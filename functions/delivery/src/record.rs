@@ -70,7 +70,12 @@ impl Delivery {
         wait: Duration,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        delivery.defer(reason, wait, rand::random(), now);
+        // What a limit puts off has a turn of its own; what a circuit does returns together.
+        let spread = match reason {
+            Deferred::CircuitOpen => rand::random(),
+            Deferred::Concurrency | Deferred::Rate => 0.0,
+        };
+        delivery.defer(reason, wait, spread, now);
         let recorded = self.deliveries.record(&mut delivery, self.retention, now);
         match recorded.await? {
             Recorded::Written => {

@@ -96,8 +96,11 @@ pub(crate) async fn each(
         return Err(Problem::invalid(Faults::one("Idempotency-Key", reason)));
     }
     let defaults = query_options(request)?;
-    let items = split(request.body().as_ref())?.into_iter();
-    let items = items.map(|item| read_item(item, &defaults, context));
+    let items = split(request.body().as_ref())?;
+    ingest.admit(items.len(), context).await?;
+    let items = items
+        .into_iter()
+        .map(|item| read_item(item, &defaults, context));
     let chains: Vec<_> = chains(items)
         .into_iter()
         .map(|chain| accept_in_order(ingest, chain, context))

@@ -13,6 +13,8 @@ pub struct Config {
     pub(crate) platform_key_hash: String,
     /// How long events are kept.
     pub(crate) retention: SignedDuration,
+    /// How many events an organization may send per second; 0 is no limit.
+    pub(crate) events_per_second: u32,
 }
 
 impl Config {
@@ -27,6 +29,7 @@ impl Config {
             root_key_secret: settings.required("ROOT_KEY_SECRET"),
             platform_key_hash: settings.required("PLATFORM_KEY_HASH"),
             retention: settings.days("EVENT_RETENTION_DAYS"),
+            events_per_second: settings.parsed("ORGANIZATION_EVENTS_PER_SECOND"),
         };
         settings.check(config)
     }

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, Error, Request, RequestExt, Response};
 use reply::{Problem, authorization, header};
-use state::{Access, Account, Accounts, Aws, Caller, Credentials, DeliveryQueue, Events, Keyring};
+use state::{
+    Access, Account, Accounts, Aws, Caller, Credentials, DeliveryQueue, Events, Keyring, Limits,
+};
 
 use crate::config::Config;
+use crate::rate_limit::RateLimit;
 use crate::{batch, relay, replay, submit};
 
 const BASE: &str = "/api/v1/";
@@ -22,6 +25,7 @@ pub struct Ingest {
     pub(crate) events: Events,
     pub(crate) queue: DeliveryQueue,
     pub(crate) retention: SignedDuration,
+    rate_limit: RateLimit,
 }
 
 /// Whom a request is for, and when it came.
@@ -38,8 +42,10 @@ impl Ingest {
             resources,
             platform_key_hash,
             retention,
+            events_per_second,
             ..
         } = config;
+        let limits = Limits::new(aws.dynamodb.clone(), resources.accounts_table.clone());
         Self {
             access: Access::new(platform_key_hash),
             keyring,
@@ -48,6 +54,7 @@ impl Ingest {
             events: Events::new(aws.dynamodb, resources.events_table),
             queue: DeliveryQueue::new(aws.sqs, resources.delivery_queue_url),
             retention,
+            rate_limit: RateLimit::new(limits, events_per_second),
         }
     }
 
@@ -86,6 +93,14 @@ impl Ingest {
             }
             _ => Err(Problem::not_found("route")),
         }
+    }
+
+    /// Lets so many events of the request pass, or refuses all of them with 429.
+    pub(crate) async fn admit(&self, events: usize, context: &Context) -> Result<(), Problem> {
+        let organization = context.account.organization.id;
+        self.rate_limit
+            .admit(organization, events, context.now)
+            .await
     }
 
     /// Who calls, by the key of the request, and for whom.

@@ -5,7 +5,8 @@
 //! and a wake-up in the delivery queue per endpoint that wants it; `202` is answered only after all of
 //! them. A webhook that came through a
 //! relay and cannot be read becomes a quarantine row instead. Idempotent by the `Idempotency-Key`
-//! header, or by what the event's dialect makes unique. Who retries: the sender; a retry continues
+//! header, or by what the event's dialect makes unique. Who sends more than the organization's rate is
+//! refused with 429 before anything is read. Who retries: the sender; a retry continues
 //! with the same event id wherever the first request stopped.
 
 #![forbid(unsafe_code)]
@@ -13,6 +14,7 @@
 mod batch;
 mod config;
 mod handler;
+mod rate_limit;
 mod relay;
 mod replay;
 mod submit;

@@ -60,6 +60,7 @@ pub(crate) async fn receive(
         account: account.ok_or_else(|| Problem::not_found("relay"))?,
         now,
     };
+    ingest.admit(1, &context).await?;
     let options = Options {
         dialect: Some(relay.dialect),
         event: event_name(request, event),

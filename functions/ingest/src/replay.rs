@@ -36,6 +36,7 @@ pub(crate) async fn again(
         return Ok(answer(&Answer::again(event)));
     }
 
+    ingest.admit(1, context).await?;
     let given = request.body().as_ref();
     let (body, received_at) = if given.is_empty() {
         (webhook.body()?, webhook.id.created_at())

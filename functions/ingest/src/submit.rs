@@ -68,6 +68,7 @@ pub(crate) async fn one(
     request: &Request,
     context: &Context,
 ) -> Result<Response<Body>, Problem> {
+    ingest.admit(1, context).await?;
     let mut options = query_options(request)?;
     options.idempotency_key = header(request, "idempotency-key")?.map(str::to_owned);
     let body = request.body().as_ref();

@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures::future::{try_join, try_join_all};
 use futures::stream::{self, StreamExt as _};
 use state::{
-    AcceptedEvent, Audit, Bucket, Chain, Delivery, DeliveryKey, Due, Page, Recorded, StateError,
-    WakeUp,
+    AcceptedEvent, Audit, Bucket, Chain, Delivery, DeliveryKey, Due, Keys, Page, Recorded,
+    StateError, WakeUp,
 };
 use tracing::{error, warn};
 
@@ -79,7 +79,9 @@ impl Run<'_> {
             }
             let keys = page.items.iter().map(|due| due.delivery);
             let keys = keys.filter(|key| !self.swept.contains(key));
-            let found = deliveries.read(keys, std::iter::empty()).await?;
+            let found = deliveries
+                .read(keys, std::iter::empty(), Keys::default())
+                .await?;
             let verdicts = found.rows.values().map(|row| self.judge(row)).collect();
             self.report.audit_unaccounted += found.unreadable.len() as u64;
             if !self.carry_out(verdicts).await? {

@@ -37,14 +37,14 @@ impl Client {
     /// # Errors
     /// No TLS can be set up: the machine trusts nobody.
     pub fn new(resolver: Resolver) -> reqwest::Result<Self> {
-        Self::with(resolver.clone(), resolver)
+        Self::with(&resolver.clone(), resolver)
     }
 
     /// Connects to what `resolver` finds, where `allowed` agrees.
-    pub(crate) fn with(resolver: Resolver, allowed: Resolver) -> reqwest::Result<Self> {
+    pub(crate) fn with(resolver: &Resolver, allowed: Resolver) -> reqwest::Result<Self> {
         Ok(Self {
-            pooled: builder(&resolver, &allowed).build()?,
-            fresh: builder(&resolver, &allowed)
+            pooled: builder(resolver, &allowed).build()?,
+            fresh: builder(resolver, &allowed)
                 .pool_max_idle_per_host(0)
                 .build()?,
             resolver: allowed,

@@ -8,6 +8,8 @@
 
 mod native_event;
 
+use std::time::Duration;
+
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Request, Response};
 use payload::dialect::{self, Dialect, ParseError, Recognised};
@@ -47,6 +49,9 @@ pub struct Problem {
     /// What `on_unmappable` may be set to, to get them in another form.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     alternatives: &'static [OnUnmappable],
+    /// After how many seconds the request may be repeated.
+    #[serde(skip)]
+    retry_after: Option<u16>,
 }
 
 impl Problem {
@@ -61,6 +66,7 @@ impl Problem {
             recognised: None,
             types: Vec::new(),
             alternatives: &[],
+            retry_after: None,
         }
     }
 
@@ -84,6 +90,14 @@ impl Problem {
             types,
             alternatives: &OnUnmappable::ALTERNATIVES,
             ..Self::new(422, "unrepresentable_event_type", message)
+        }
+    }
+
+    /// 429 for who sends more than is allowed, and may go on after this time.
+    pub fn rate_limited(message: &str, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(whole_seconds(wait)),
+            ..Self::new(429, "rate_limited", message)
         }
     }
 
@@ -120,10 +134,10 @@ impl Problem {
     /// The answer.
     pub fn response(&self) -> Response<Body> {
         let mut response = json(self.status, self);
-        if self.status == 503 {
+        if let Some(seconds) = self.retry_after {
             response
                 .headers_mut()
-                .insert("retry-after", HeaderValue::from_static("1"));
+                .insert("retry-after", HeaderValue::from(seconds));
         }
         response
     }
@@ -146,11 +160,11 @@ impl From<AccessError> for Problem {
 impl From<StateError> for Problem {
     fn from(error: StateError) -> Self {
         error!(error = %Chain(&error), "the request failed and can be repeated");
-        Self::new(
-            503,
-            "unavailable",
-            "the request could not be completed; repeat it with the same Idempotency-Key",
-        )
+        let message = "the request could not be completed; repeat it with the same Idempotency-Key";
+        Self {
+            retry_after: Some(1),
+            ..Self::new(503, "unavailable", message)
+        }
     }
 }
 
@@ -191,6 +205,12 @@ impl From<ParseError> for Problem {
             },
         }
     }
+}
+
+/// A wait as `Retry-After` says it: not shorter than it is, and at least a second.
+fn whole_seconds(wait: Duration) -> u16 {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    u16::try_from(seconds.max(1)).unwrap_or(u16::MAX)
 }
 
 /// An answer with a JSON body.
@@ -255,4 +275,21 @@ pub fn read_object(request: &Request) -> Result<Map<String, Value>, Problem> {
     let body = request.body().as_ref();
     check_size(body)?;
     Ok(dialect::read_object(body)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_told_in_whole_seconds_that_are_enough() {
+        for (milliseconds, header) in [(0, "1"), (1, "1"), (1_000, "1"), (1_001, "2")] {
+            let wait = Duration::from_millis(milliseconds);
+            let response = Problem::rate_limited("too much", wait).response();
+            assert_eq!(response.status(), 429);
+            assert_eq!(response.headers()["retry-after"], header);
+        }
+        let response = Problem::not_found("route").response();
+        assert!(!response.headers().contains_key("retry-after"));
+    }
 }

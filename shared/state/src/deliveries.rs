@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
-use payload::id::{EventId, OrganizationId};
+use payload::id::{EndpointId, EventId, OrganizationId};
 use tracing::error;
 
 use crate::batch_get::{Consistency, batch_get};
@@ -18,6 +18,7 @@ use crate::error::{Chain, StateError};
 use crate::event_row::{event_key, read_event};
 use crate::events::StoredEvent;
 use crate::keyspace::{self, PK};
+use crate::limits::{Keys, Places};
 use crate::rows::{self, Item, from_item, number, row_in_the_way, sort_key, text, to_item};
 
 /// Rows that are read with one request, and requests that are made side by side.
@@ -42,9 +43,19 @@ pub struct Found {
     pub events: HashMap<EventId, StoredEvent>,
     /// Events of which a row exists that cannot be read: no reason to keep others waiting.
     pub unreadable: HashSet<EventId>,
+    /// Places of endpoints, where requests were ever counted.
+    pub places: HashMap<EndpointId, Places>,
 }
 
 impl Found {
+    fn take_places(&mut self, item: Item) -> Result<(), StateError> {
+        let partition = item.get(PK).and_then(|pk| pk.as_s().ok());
+        if let Some(endpoint) = partition.and_then(|pk| keyspace::limited_endpoint(pk)) {
+            self.places.insert(endpoint, Places::read(item)?);
+        }
+        Ok(())
+    }
+
     fn take(&mut self, item: Item, is_delivery: bool) {
         // The sort keys of both tables start with the event's id.
         let sort_key = sort_key(&item).unwrap_or_default();
@@ -79,7 +90,8 @@ impl Deliveries {
         }
     }
 
-    /// Rows of deliveries, and events, with one request; what does not exist is missing in the maps.
+    /// Rows of deliveries, events, and places of endpoints, with one request; what does not exist is missing
+    /// in the maps.
     ///
     /// # Errors
     /// DynamoDB did not answer.
@@ -87,6 +99,7 @@ impl Deliveries {
         &self,
         deliveries: impl Iterator<Item = DeliveryKey>,
         events: impl Iterator<Item = (OrganizationId, EventId)>,
+        places: Keys<'_>,
     ) -> Result<Found, StateError> {
         // One request must not name a key twice.
         let deliveries: BTreeSet<DeliveryKey> = deliveries.collect();
@@ -95,7 +108,7 @@ impl Deliveries {
         let events = events
             .into_iter()
             .map(|(of, event)| (&self.events_table, event_key(of, event)));
-        let wanted: Vec<(&String, Item)> = rows.chain(events).collect();
+        let wanted: Vec<(&String, Item)> = rows.chain(events).chain(places.0).collect();
         let mut found = Found::default();
         for (table, item) in batch_get(
             &self.client,
@@ -105,7 +118,11 @@ impl Deliveries {
         )
         .await?
         {
-            found.take(item, table == self.table);
+            if table == self.table || table == self.events_table {
+                found.take(item, table == self.table);
+            } else {
+                found.take_places(item)?;
+            }
         }
         Ok(found)
     }

@@ -18,6 +18,8 @@ use crate::sealed::Sealed;
 pub const MAX_ENDPOINTS: usize = 100;
 
 const DEFAULT_TIMEOUT_SECONDS: u8 = 15;
+/// What Beedeez promises its receivers.
+const DEFAULT_MAX_CONCURRENCY: u8 = 5;
 
 /// A subscriber's URL and how to speak to it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +57,12 @@ pub struct Endpoint {
     pub retry_schedule: RetrySchedule,
     /// The deadline of one attempt, 1 to 30.
     pub timeout_seconds: u8,
+    /// How many requests it takes at once, as its owner said.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub max_concurrency: Option<u8>,
+    /// How many requests it takes per second; without one as many as there are.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rate_per_second: Option<u16>,
     /// What it gets of an event that cannot be said in its dialect.
     #[serde(default)]
     pub on_unmappable: OnUnmappable,
@@ -124,6 +132,8 @@ impl Endpoint {
             ed25519_signature: false,
             retry_schedule: RetrySchedule::default(),
             timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
+            max_concurrency: None,
+            rate_per_second: None,
             on_unmappable: OnUnmappable::default(),
             cloudevents: false,
             surrogate_ids: true,
@@ -144,6 +154,11 @@ impl Endpoint {
             revision: self.revision + 1,
             ..self.clone()
         }
+    }
+
+    /// How many requests it takes at once.
+    pub fn max_concurrency(&self) -> u8 {
+        self.max_concurrency.unwrap_or(DEFAULT_MAX_CONCURRENCY)
     }
 
     /// What it can be told.
@@ -218,6 +233,8 @@ mod tests {
     #[test]
     fn every_option_comes_back_from_its_row() {
         let mut row = old_row();
+        row["max_concurrency"] = json!(1);
+        row["rate_per_second"] = json!(1_000);
         row["on_unmappable"] = json!("native");
         row["cloudevents"] = json!(true);
         row["surrogate_ids"] = json!(false);

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use payload::id::{EndpointId, EventId, KeyId, OrganizationId, RelayId, SigningKeyId};
 
 use crate::bucket::Bucket;
+use crate::limits::Limited;
 
 pub(crate) const PK: &str = "pk";
 pub(crate) const SK: &str = "sk";
@@ -18,6 +19,9 @@ pub(crate) const RELAY_PREFIX: &str = "relay#";
 pub(crate) const ORGANIZATION: &str = "org";
 /// Partition that lists all organizations.
 pub(crate) const ORGANIZATIONS: &str = "organizations";
+
+/// Sort key of the row of limits.
+pub(crate) const LIMIT: &str = "limit";
 
 /// Partition of what recovery keeps for itself, in Deliveries.
 pub(crate) const RECOVERY: &str = "recovery";
@@ -80,6 +84,16 @@ pub(crate) fn stats(endpoint: EndpointId, day: Date) -> String {
 /// What the counters of an endpoint start with.
 pub(crate) fn stats_of(endpoint: EndpointId) -> String {
     format!("stats#{endpoint}#")
+}
+
+/// What was taken of the limits of an organization or an endpoint.
+pub(crate) fn limit(of: Limited) -> String {
+    format!("limit#{of}")
+}
+
+/// The endpoint whose limits lie in a partition.
+pub(crate) fn limited_endpoint(partition: &str) -> Option<EndpointId> {
+    partition.strip_prefix("limit#")?.parse().ok()
 }
 
 pub(crate) fn key_digest(sha256: &str) -> String {

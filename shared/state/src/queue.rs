@@ -19,6 +19,9 @@ const BATCH: usize = 10;
 /// Requests that are made side by side.
 const BATCHES_AT_ONCE: usize = 16;
 
+/// Parts of an organization's endpoints that the queue treats as different senders.
+const GROUPS: u32 = 8;
+
 /// Look at this delivery: attempt number `attempt` may be due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WakeUp {
@@ -100,6 +103,21 @@ impl Message {
         }
     }
 
+    /// Whose it is, for the queue: it hands out messages of a sender with few of them before those of one with
+    /// many. An organization is eight senders, so that an endpoint with a backlog holds up an eighth of the
+    /// organization's others, and nobody else's.
+    fn group(self) -> String {
+        match self {
+            Self::WakeUp(wake_up) => {
+                // The last characters of a ULID are random.
+                let text = wake_up.endpoint.to_string();
+                let random: u32 = text.bytes().rev().take(2).map(u32::from).sum();
+                format!("{}:{}", wake_up.organization, random % GROUPS)
+            }
+            Self::Beat(_) => "beat".to_owned(),
+        }
+    }
+
     fn body(self) -> String {
         let (wake_up, beat) = match self {
             Self::WakeUp(wake_up) => (wake_up, None),
@@ -158,6 +176,7 @@ impl DeliveryQueue {
             SendMessageBatchRequestEntry::builder()
                 .id(index.to_string())
                 .message_body(message.body())
+                .message_group_id(message.group())
                 .delay_seconds(delay_seconds(*delay))
                 .build()
                 .expect("id and body are set")
@@ -223,6 +242,29 @@ mod tests {
         ] {
             assert_eq!(Message::read(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn the_queue_knows_an_organization_as_eight_senders() {
+        let known = wake_up(V1);
+        let mut groups = std::collections::BTreeSet::new();
+        for _ in 0..500 {
+            let endpoint = EndpointId::new(Timestamp::UNIX_EPOCH, &mut rand::rng());
+            let group = Message::WakeUp(WakeUp { endpoint, ..known }).group();
+            assert_eq!(
+                group,
+                Message::WakeUp(WakeUp {
+                    endpoint,
+                    attempt: 9,
+                    ..known
+                })
+                .group()
+            );
+            groups.insert(group);
+        }
+        let expected = (0..8).map(|number| format!("{}:{number}", known.organization));
+        assert!(groups.into_iter().eq(expected));
+        assert_eq!(Message::Beat(Timestamp::UNIX_EPOCH).group(), "beat");
     }
 
     #[test]

@@ -14,6 +14,8 @@ use state::{Endpoint, EndpointSecrets, Health};
 use super::subscription::{self, Unrepresentable};
 
 const MAX_TIMEOUT_SECONDS: u64 = 30;
+const MAX_CONCURRENCY: u8 = 100;
+const MAX_RATE: u16 = 1_000;
 
 /// An endpoint, what is secret about it, and how it is doing while it fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +48,7 @@ pub(super) fn change(
         named = subscription::read(&mut endpoint, fields);
         read_target(&mut endpoint, fields, target_policy);
         read_timeout(&mut endpoint, fields);
+        read_limits(&mut endpoint, fields);
         read_schedule(&mut endpoint, fields);
         read_options(&mut endpoint, fields);
         read_headers(&mut secrets, fields);
@@ -137,6 +140,28 @@ fn read_timeout(endpoint: &mut Endpoint, fields: &mut Fields<'_>) {
             endpoint.timeout_seconds = seconds;
         }
         _ => fields.fault(member, expected),
+    }
+}
+
+/// Takes the limits of requests. `null` removes.
+fn read_limits(endpoint: &mut Endpoint, fields: &mut Fields<'_>) {
+    if fields.is_null("max_concurrency") {
+        endpoint.max_concurrency = None;
+    }
+    if let Some(requests) = fields.count("max_concurrency") {
+        match u8::try_from(requests) {
+            Ok(requests @ 1..=MAX_CONCURRENCY) => endpoint.max_concurrency = Some(requests),
+            _ => fields.fault("max_concurrency", "must be from 1 to 100 requests"),
+        }
+    }
+    if fields.is_null("rate_per_second") {
+        endpoint.rate_per_second = None;
+    }
+    if let Some(requests) = fields.count("rate_per_second") {
+        match u16::try_from(requests) {
+            Ok(requests @ 1..=MAX_RATE) => endpoint.rate_per_second = Some(requests),
+            _ => fields.fault("rate_per_second", "must be from 1 to 1000 requests"),
+        }
     }
 }
 

@@ -119,6 +119,39 @@ fn a_timeout_is_1_to_30_seconds_also_in_milliseconds() {
 }
 
 #[test]
+fn limits_are_whole_numbers_within_bounds_and_null_removes_them() {
+    let limits = |Configured { endpoint, .. }: &Configured| {
+        (endpoint.max_concurrency, endpoint.rate_per_second)
+    };
+    let none = made(json!({})).unwrap();
+    assert_eq!(limits(&none), (None, None));
+    assert_eq!(none.endpoint.max_concurrency(), 5);
+    for (concurrency, rate) in [(1, 1), (100, 1_000)] {
+        let body = json!({"max_concurrency": concurrency, "rate_per_second": rate});
+        let endpoint = made(body).unwrap();
+        assert_eq!(limits(&endpoint), (Some(concurrency), Some(rate)));
+        assert_eq!(endpoint.endpoint.max_concurrency(), concurrency);
+        let kept = changed(&endpoint, json!({"name": "HR"})).unwrap();
+        assert_eq!(limits(&kept), limits(&endpoint));
+        let removed = json!({"max_concurrency": null, "rate_per_second": null});
+        assert_eq!(limits(&changed(&endpoint, removed).unwrap()), (None, None));
+    }
+    for (name, most) in [("max_concurrency", 100), ("rate_per_second", 1_000)] {
+        for bad in [
+            json!(0),
+            json!(most + 1),
+            json!(65_537),
+            json!(1.5),
+            json!("5"),
+            json!(-1),
+        ] {
+            let faults = made(json!({name: bad})).unwrap_err();
+            assert_eq!(faults, [format!("/{name}")], "{bad}");
+        }
+    }
+}
+
+#[test]
 fn every_fault_of_a_configuration_is_named() {
     let faults = changed(
         &blank(),

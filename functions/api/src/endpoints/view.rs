@@ -35,6 +35,8 @@ pub(super) struct View<'e> {
     health: Option<ShownHealth>,
     retry_schedule: &'e RetrySchedule,
     timeout_seconds: u8,
+    max_concurrency: u8,
+    rate_per_second: Option<u16>,
     header_names: Vec<&'e str>,
     auth: ShownAuth<'e>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,6 +112,8 @@ impl<'e> View<'e> {
             health: health.as_ref().map(|health| ShownHealth::new(health, now)),
             retry_schedule: &endpoint.retry_schedule,
             timeout_seconds: endpoint.timeout_seconds,
+            max_concurrency: endpoint.max_concurrency(),
+            rate_per_second: endpoint.rate_per_second,
             header_names: secrets.headers.names().collect(),
             auth: ShownAuth::new(&secrets.auth),
             secret: None,

@@ -106,7 +106,7 @@ async fn whom_a_connection_leads_to_is_checked_again_before_a_byte_is_sent() {
         (strict(), Error::BlockedAddress, 0),
         (TargetPolicy::AllowPrivate, Error::NoAnswer, 1),
     ] {
-        let client = Client::with(lenient.clone(), Resolver::new(policy)).unwrap();
+        let client = Client::with(&lenient, Resolver::new(policy)).unwrap();
         assert_eq!(client.send(request(&url)).await.err(), Some(expected));
         assert_eq!(received.recv().await, Some(bytes));
     }
