@@ -85,6 +85,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
     reads("endpoints/{endpoint}/deliveries"),
     reads("endpoints/{endpoint}/stats"),
+    posts("endpoints/{endpoint}/test"),
     changes("POST", "endpoints/{endpoint}/replay", "replay.created"),
     reads("endpoints/{endpoint}/replays"),
     reads("endpoints/{endpoint}/replays/{replay}"),
