@@ -10,7 +10,7 @@ use payload::target::TargetPolicy;
 use reply::{Problem, authorization, header};
 use state::{
     Access, AccessError, Account, Accounts, Aws, Caller, Credentials, Deliveries, DeliveryQueue,
-    Directory, Events, Keyring, Organization,
+    Directory, Events, Keyring, Limits, Organization,
 };
 
 use crate::config::Config;
@@ -31,6 +31,7 @@ pub struct Api {
     pub(crate) events: Events,
     pub(crate) deliveries: Deliveries,
     pub(crate) queue: DeliveryQueue,
+    pub(crate) limits: Limits,
     pub(crate) retention: SignedDuration,
     pub(crate) target_policy: TargetPolicy,
     pub(crate) resolver: Resolver,
@@ -57,6 +58,7 @@ impl Api {
         Self {
             access: Access::new(platform_key_hash),
             keyring,
+            limits: Limits::new(dynamodb.clone(), resources.accounts_table.clone()),
             accounts: Accounts::new(dynamodb.clone(), resources.accounts_table),
             credentials: Credentials::new(dynamodb.clone(), resources.credentials_table),
             events: Events::new(dynamodb.clone(), resources.events_table.clone()),

@@ -127,3 +127,22 @@ async fn a_disabled_endpoint_is_tested_once_and_a_test_that_fails_is_nothing_to_
     let passed = test(&college, &endpoint, json!({})).await;
     college.delivery_in(&passed, &endpoint, "delivered").await;
 }
+
+#[tokio::test]
+async fn an_endpoint_is_tested_five_times_at_once_and_then_slowly() {
+    let stack = Stack::start().await;
+    let college = stack.create_organization().await;
+    let (receiver, other) = (Receiver::content().await, Receiver::content().await);
+    let endpoint = college.subscribe(&receiver.url).await;
+    for _ in 0..5 {
+        test(&college, &endpoint, json!({})).await;
+    }
+    let path = format!("endpoints/{}/test", endpoint.id);
+    let refused = college.api.post(&path, json!({})).await;
+    let wait = refused.headers["retry-after"].to_str().unwrap();
+    assert!((1..=12).contains(&wait.parse::<u64>().unwrap()), "{wait}");
+    refused.refusal(429, "rate_limited");
+    let other = college.subscribe(&other.url).await;
+    test(&college, &other, json!({})).await;
+    receiver.requests(5).await;
+}

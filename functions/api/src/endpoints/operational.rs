@@ -1,5 +1,7 @@
 //! What is told of an endpoint because somebody asked for it: that it was enabled or disabled, and tests.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, Response};
 use payload::catalogue;
@@ -11,7 +13,7 @@ use payload::timestamp;
 use reply::Problem;
 use serde::Serialize;
 use serde_json::Value;
-use state::{Account, Endpoint, News, Receipt, StateError};
+use state::{Account, Endpoint, Flow, Limited, News, Rate, Receipt, StateError, Taken};
 use tracing::info;
 
 use super::find;
@@ -39,6 +41,7 @@ pub(crate) async fn test(api: &Api, call: &Call<'_>, id: &str) -> Result<Respons
     let body = reply::read_options(call.request)?;
     let sample = read_strictly(body, |fields| read_sample(endpoint.dialect, fields));
     let sample = sample.map_err(Problem::invalid)?;
+    limit_tests(api, endpoint, call.now).await?;
     let told = announce(api, &account, News::Test(endpoint, sample), call.now).await?;
     let Some(event) = told else {
         return Err(Problem::not_found("endpoint"));
@@ -50,6 +53,24 @@ pub(crate) async fn test(api: &Api, call: &Call<'_>, id: &str) -> Result<Respons
         endpoints: event.endpoints,
     };
     Ok(reply::json(202, &answer))
+}
+
+/// Lets five tests of an endpoint pass at once, and then one each 12 seconds: at most ten in any minute, as
+/// That's Me allows. The URL may be a stranger's.
+async fn limit_tests(api: &Api, endpoint: &Endpoint, now: Timestamp) -> Result<(), Problem> {
+    let rate = Rate::paced(Duration::from_secs(12), Duration::from_secs(48));
+    let of = Limited::Endpoint(endpoint.id);
+    match api
+        .limits
+        .take(of, Flow::Tests, rate, (1, 1), None, now)
+        .await?
+    {
+        Taken::Tokens(_) => Ok(()),
+        Taken::Wait(wait) => {
+            let message = "an endpoint is tested at most ten times per minute";
+            Err(Problem::rate_limited(message, wait))
+        }
+    }
 }
 
 /// The example of the type that is named, as the dialect writes it.

@@ -52,6 +52,8 @@ pub enum Flow {
     Requests,
     /// Wake-ups that come back, because there was no room for their requests.
     Returns,
+    /// Tests of an endpoint that somebody asks for.
+    Tests,
 }
 
 /// What a batch did with the places that it held.
@@ -95,6 +97,7 @@ impl Flow {
             Self::Events => "events",
             Self::Requests => "requests",
             Self::Returns => "returns",
+            Self::Tests => "tests",
         }
     }
 }
