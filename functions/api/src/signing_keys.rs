@@ -99,9 +99,17 @@ pub(crate) async fn rotate(
     // The new one first: a crash in between leaves two that sign, not none.
     let (organization, action) = (account.organization.id, Action::SigningKeyRotated);
     let made = make(api, call, organization, action).await?;
-    for key in valid {
+    for key in &account.signing_keys {
+        // What signs no more goes: every reading of the account reads what stays.
+        if overlap.is_zero() || !key.is_valid(call.now) {
+            api.accounts.delete_signing_key(key).await?;
+            continue;
+        }
         let replaced = key.clone().replaced(overlap, call.now);
-        api.accounts.save_signing_key(&replaced).await?;
+        if !api.accounts.replace_signing_key(key, &replaced).await? {
+            let message = "the key pairs are being changed by others; try again";
+            return Err(Problem::new(409, "conflict", message));
+        }
     }
     Ok(reply::json(201, &View::new(&made)))
 }
@@ -116,7 +124,7 @@ pub(crate) async fn make(
     let key = SigningKey::generate(organization, &api.keyring, call.now);
     let given = Changes::given(&json!({"public_key": key.public.to_string()}));
     call.log(api, organization, action, &key.id, given).await?;
-    api.accounts.save_signing_key(&key).await?;
+    api.accounts.create_signing_key(&key).await?;
     Ok(key)
 }
 
@@ -124,10 +132,11 @@ pub(crate) async fn make(
 pub(crate) async fn reseal(api: &Api, account: &Account) -> Result<usize, Problem> {
     let mut resealed = 0;
     for key in &account.signing_keys {
-        let mut key = key.clone();
-        if key.reseal(&api.keyring).await? {
-            api.accounts.save_signing_key(&key).await?;
-            resealed += 1;
+        let mut sealed = key.clone();
+        if sealed.reseal(&api.keyring).await? {
+            // One that was ended or replaced in between is left as it is: the next call sees to it.
+            let is_written = api.accounts.replace_signing_key(key, &sealed).await?;
+            resealed += usize::from(is_written);
         }
     }
     Ok(resealed)

@@ -1,5 +1,6 @@
 //! Key pairs of an organization, for endpoints that want `v1a` signatures: rows of its partition in Accounts.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use payload::id::{OrganizationId, SigningKeyId};
 use payload::key_pair::{KeyPair, PublicKey};
@@ -10,7 +11,7 @@ use crate::accounts::{Account, Accounts};
 use crate::error::StateError;
 use crate::keyring::Keyring;
 use crate::keyspace;
-use crate::rows::{self, key, to_item};
+use crate::rows::{self, Item, is_written, key, text, to_item};
 use crate::sealed::{Place, Sealed};
 
 /// Most key pairs that sign at once.
@@ -56,6 +57,13 @@ impl SigningKey {
             created_at: now,
             valid_until: None,
         }
+    }
+
+    fn item(&self) -> Item {
+        key(
+            keyspace::organization(self.organization_id),
+            keyspace::signing_key(self.id),
+        )
     }
 
     /// Whether it signs, or did a moment ago: receivers are shown it.
@@ -110,20 +118,71 @@ impl Account {
 }
 
 impl Accounts {
-    /// Writes a key pair, in place of what stood under its id.
+    /// Writes a new key pair.
     ///
     /// # Errors
     /// DynamoDB did not take it.
-    pub async fn save_signing_key(&self, signing_key: &SigningKey) -> Result<(), StateError> {
+    pub async fn create_signing_key(&self, signing_key: &SigningKey) -> Result<(), StateError> {
         let mut row = to_item(signing_key)?;
-        row.extend(key(
-            keyspace::organization(signing_key.organization_id),
-            keyspace::signing_key(signing_key.id),
-        ));
+        row.extend(signing_key.item());
         rows::put(&self.client, &self.table, row, "save a signing key").await?;
         self.forget_account(signing_key.organization_id);
         Ok(())
     }
+
+    /// Writes a changed key pair in place of the one that was read; `false` when somebody changed or deleted it
+    /// in between.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn replace_signing_key(
+        &self,
+        read: &SigningKey,
+        changed: &SigningKey,
+    ) -> Result<bool, StateError> {
+        let mut row = to_item(changed)?;
+        row.extend(changed.item());
+        // UnchangedSinceRead. read → [somebody ends, deletes or seals it again] → this write: only on what was
+        // read. A key that was ended never signs again.
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(row))
+            .expression_attribute_values(":sealed", text_of(&read.sealed)?);
+        let put = match read.valid_until {
+            None => {
+                put.condition_expression("sealed = :sealed AND attribute_not_exists(valid_until)")
+            }
+            Some(until) => put
+                .condition_expression("sealed = :sealed AND valid_until = :until")
+                .expression_attribute_values(":until", text(timestamp::canonical(until))),
+        };
+        let put = put.send().await;
+        self.forget_account(changed.organization_id);
+        is_written(put, "change a signing key")
+    }
+
+    /// Deletes a key pair that signs no more; deleting what is gone is no error.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn delete_signing_key(&self, signing_key: &SigningKey) -> Result<(), StateError> {
+        self.client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(signing_key.item()))
+            .send()
+            .await
+            .map_err(StateError::while_doing("delete a signing key"))?;
+        self.forget_account(signing_key.organization_id);
+        Ok(())
+    }
+}
+
+fn text_of(sealed: &Sealed) -> Result<AttributeValue, StateError> {
+    serde_dynamo::to_attribute_value(sealed)
+        .map_err(StateError::while_doing("write a sealed secret"))
 }
 
 fn place(organization: OrganizationId, holder: &str) -> Place<'_> {
