@@ -127,9 +127,7 @@ fn classify(error: &reqwest::Error) -> Error {
 }
 
 /// The first cause of this type.
-pub(crate) fn cause<'e, E: StdError + 'static>(
-    mut error: &'e (dyn StdError + 'static),
-) -> Option<&'e E> {
+fn cause<'e, E: StdError + 'static>(mut error: &'e (dyn StdError + 'static)) -> Option<&'e E> {
     loop {
         if let Some(cause) = error.downcast_ref() {
             return Some(cause);

@@ -208,10 +208,7 @@ impl Accounts {
         listed.extend(key(ORGANIZATIONS, organization.id.to_string()));
         let rows = [row, listed].map(|row| self.put_in_transaction(row));
         let doing = "create an organization";
-        match self.write_logged(rows, line, doing).await? {
-            Logged::Written => Ok(()),
-            Logged::Refused | Logged::Contended => Err(StateError::contended(doing)),
-        }
+        self.write_logged(rows, line, doing).await?.written(doing)
     }
 
     /// All organizations, oldest first, after `after`.
@@ -264,10 +261,7 @@ impl Accounts {
         let put = self.put_in_transaction(self.endpoint_row(endpoint)?);
         let logged = self.write_logged([put], line, doing).await?;
         self.accounts.forget(&endpoint.organization_id);
-        match logged {
-            Logged::Written => Ok(()),
-            Logged::Refused | Logged::Contended => Err(StateError::contended(doing)),
-        }
+        logged.written(doing)
     }
 
     /// Writes a changed endpoint; `false` when someone else changed or deleted it in between.
@@ -321,10 +315,7 @@ impl Accounts {
         let delete = self.delete_in_transaction(place);
         let logged = self.write_logged([delete], line, doing).await?;
         self.accounts.forget(&organization);
-        match logged {
-            Logged::Written | Logged::Refused => Ok(()),
-            Logged::Contended => Err(StateError::contended(doing)),
-        }
+        logged.unless_refused(doing).map(drop)
     }
 
     fn endpoint_row(&self, endpoint: &Endpoint) -> Result<Item, StateError> {

@@ -1,8 +1,6 @@
 //! Records of tokens: each is found by the SHA-256 of its token and listed by its organization, so
 //! it has two rows, written and deleted together.
 
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use payload::id::OrganizationId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,7 +10,6 @@ use crate::audit_log::AuditLine;
 use crate::error::StateError;
 use crate::keyspace;
 use crate::rows::{Item, from_item, text, to_item};
-use crate::transaction::Logged;
 
 impl Accounts {
     /// Writes a new record at both of its places.
@@ -29,10 +26,7 @@ impl Accounts {
             Ok(self.put_in_transaction(row))
         });
         let writes = rows.into_iter().collect::<Result<Vec<_>, StateError>>()?;
-        match self.write_logged(writes, line, doing).await? {
-            Logged::Written => Ok(()),
-            Logged::Refused | Logged::Contended => Err(StateError::contended(doing)),
-        }
+        self.write_logged(writes, line, doing).await?.written(doing)
     }
 
     /// Writes a changed record at both of its places; `false` when it was deleted in between.
@@ -42,34 +36,13 @@ impl Accounts {
         places: [Item; 2],
         doing: &'static str,
     ) -> Result<bool, StateError> {
-        // StillThere. read → [somebody deletes the record] → this write: not again, it was revoked.
-        let writes = places.map(|place| {
+        let rows = places.map(|place| {
             let mut row = to_item(record)?;
             row.extend(place);
-            let put = Put::builder()
-                .table_name(&self.table)
-                .set_item(Some(row))
-                .condition_expression("attribute_exists(pk)")
-                .build();
-            let put = put.map_err(StateError::while_doing(doing))?;
-            Ok(TransactWriteItem::builder().put(put).build())
+            Ok(self.put_if_there(row))
         });
-        let writes = writes.into_iter().collect::<Result<_, StateError>>()?;
-        let replaced = self
-            .client
-            .transact_write_items()
-            .set_transact_items(Some(writes))
-            .send()
-            .await;
-        let is_gone = |error: &TransactWriteItemsError| {
-            matches!(error, TransactWriteItemsError::TransactionCanceledException(canceled)
-                if canceled.cancellation_reasons().iter().any(|reason| reason.code() == Some("ConditionalCheckFailed")))
-        };
-        match replaced {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(is_gone) => Ok(false),
-            Err(error) => Err(StateError::while_doing(doing)(error)),
-        }
+        let writes = rows.into_iter().collect::<Result<_, StateError>>()?;
+        self.write_all(writes, doing).await?.unless_refused(doing)
     }
 
     /// The record at its place by digest.
@@ -132,9 +105,7 @@ impl Accounts {
         doing: &'static str,
     ) -> Result<(), StateError> {
         let deletes = places.map(|place| self.delete_in_transaction(place));
-        match self.write_logged(deletes, line, doing).await? {
-            Logged::Written | Logged::Refused => Ok(()),
-            Logged::Contended => Err(StateError::contended(doing)),
-        }
+        let logged = self.write_logged(deletes, line, doing).await?;
+        logged.unless_refused(doing).map(drop)
     }
 }

@@ -20,6 +20,25 @@ pub(crate) enum Logged {
     Contended,
 }
 
+impl Logged {
+    /// For what must have been written.
+    pub(crate) fn written(self, doing: &'static str) -> Result<(), StateError> {
+        match self {
+            Self::Written => Ok(()),
+            Self::Refused | Self::Contended => Err(StateError::contended(doing)),
+        }
+    }
+
+    /// For what need only be there, or be gone: whether it was written now, and not by somebody before.
+    pub(crate) fn unless_refused(self, doing: &'static str) -> Result<bool, StateError> {
+        match self {
+            Self::Written => Ok(true),
+            Self::Refused => Ok(false),
+            Self::Contended => Err(StateError::contended(doing)),
+        }
+    }
+}
+
 impl Accounts {
     /// Writes rows and the line that says so, all or nothing.
     pub(crate) async fn write_logged(
@@ -30,6 +49,15 @@ impl Accounts {
     ) -> Result<Logged, StateError> {
         let line = self.put_in_transaction(line.row()?);
         let writes = writes.into_iter().chain([line]).collect();
+        self.write_all(writes, doing).await
+    }
+
+    /// Writes rows, all or nothing.
+    pub(crate) async fn write_all(
+        &self,
+        writes: Vec<TransactWriteItem>,
+        doing: &'static str,
+    ) -> Result<Logged, StateError> {
         let transaction = self.client.transact_write_items();
         let written = transaction.set_transact_items(Some(writes)).send().await;
         match written {
@@ -63,6 +91,19 @@ impl Accounts {
             // only on revision n, so the other's change is never undone.
             .condition_expression("revision = :read")
             .expression_attribute_values(":read", number(&read))
+            .build();
+        TransactWriteItem::builder()
+            .put(put.expect("table and item are set"))
+            .build()
+    }
+
+    /// Writes a row in place of one that is there.
+    pub(crate) fn put_if_there(&self, row: Item) -> TransactWriteItem {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(row))
+            // StillThere. read → [somebody deletes the record] → this write: not again, it was revoked.
+            .condition_expression("attribute_exists(pk)")
             .build();
         TransactWriteItem::builder()
             .put(put.expect("table and item are set"))
