@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod billing;
 pub mod catalogue;
 pub mod convert;
 pub mod custom_headers;

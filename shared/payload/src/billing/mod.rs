@@ -1,0 +1,3 @@
+//! Who has paid: what an organization's Stripe subscription gives it, and until when.
+
+pub mod access;
