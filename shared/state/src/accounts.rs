@@ -206,7 +206,7 @@ impl Accounts {
         row.extend(key(keyspace::organization(organization.id), ORGANIZATION));
         let mut listed = to_item(organization)?;
         listed.extend(key(ORGANIZATIONS, organization.id.to_string()));
-        let rows = [row, listed].map(|row| self.put_in_transaction(row));
+        let rows = [row, listed].map(|row| self.put_new(row));
         let doing = "create an organization";
         self.write_logged(rows, line, doing).await?.written(doing)
     }
@@ -258,7 +258,7 @@ impl Accounts {
         line: &AuditLine,
     ) -> Result<(), StateError> {
         let doing = "create an endpoint";
-        let put = self.put_in_transaction(self.endpoint_row(endpoint)?);
+        let put = self.put_new(self.endpoint_row(endpoint)?);
         let logged = self.write_logged([put], line, doing).await?;
         self.accounts.forget(&endpoint.organization_id);
         logged.written(doing)

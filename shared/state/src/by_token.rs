@@ -23,7 +23,7 @@ impl Accounts {
         let rows = places.map(|place| {
             let mut row = to_item(record)?;
             row.extend(place);
-            Ok(self.put_in_transaction(row))
+            Ok(self.put_new(row))
         });
         let writes = rows.into_iter().collect::<Result<Vec<_>, StateError>>()?;
         self.write_logged(writes, line, doing).await?.written(doing)

@@ -47,7 +47,7 @@ impl Accounts {
         line: &AuditLine,
         doing: &'static str,
     ) -> Result<Logged, StateError> {
-        let line = self.put_in_transaction(line.row()?);
+        let line = self.put_new(line.row()?);
         let writes = writes.into_iter().chain([line]).collect();
         self.write_all(writes, doing).await
     }
@@ -110,11 +110,14 @@ impl Accounts {
             .build()
     }
 
-    /// Writes a row, whatever stands in its place.
-    pub(crate) fn put_in_transaction(&self, row: Item) -> TransactWriteItem {
+    /// Writes a row that is not there yet.
+    pub(crate) fn put_new(&self, row: Item) -> TransactWriteItem {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(row))
+            // Nowhere. Its id is random: what stands there is another record, or a line of the log, which
+            // nobody writes over. A transaction that the SDK repeats has the same token, and is one.
+            .condition_expression("attribute_not_exists(pk)")
             .build();
         TransactWriteItem::builder()
             .put(put.expect("table and item are set"))
