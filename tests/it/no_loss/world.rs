@@ -55,6 +55,8 @@ impl World {
             environments,
             "--parameter",
             "DeliveryVisibilityTimeout=3",
+            "--parameter",
+            "OrganizationEventsPerSecond=0",
         ];
         let (stack, faults) = Faults::start(&arguments).await;
         let receivers = Receivers::start(seed).await;
