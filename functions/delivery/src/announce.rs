@@ -6,9 +6,8 @@
 use jiff::{SignedDuration, Timestamp};
 use state::{
     Account, Answered, Delivery as Row, Disabled, Endpoint, Failing, HealthChange, News, Outcome,
-    StateError,
+    StateError, Teller,
 };
-use tracing::info;
 
 use crate::group::Noted;
 use crate::handler::{Delivery, Received};
@@ -25,14 +24,13 @@ impl Delivery {
         news: News<'_>,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let told = self
-            .events
-            .announce(&self.queue, account, news, self.retention, now);
-        if let Some(event) = told.await? {
-            info!(event.id = %event.id, event.r#type = %event.event_type,
-                organization.id = %account.organization.id, endpoints = event.endpoints.len(), "told {}", event.id);
-        }
-        Ok(())
+        let teller = Teller {
+            events: &self.events,
+            queue: &self.queue,
+            limits: &self.limits,
+            retention: self.retention,
+        };
+        teller.tell(account, news, now).await.map(drop)
     }
 
     /// Tells what these wake-ups made of their endpoint. `noted`: if there was anything to note.

@@ -11,21 +11,29 @@ use jiff::{SignedDuration, Timestamp};
 use payload::dialect::{Dialect, Parsed, Recognised};
 use payload::event::{Facts, Source};
 use payload::event_type::EventType;
-use payload::id::EndpointId;
+use payload::id::{EndpointId, OrganizationId};
 use payload::idempotency::IdempotencyKey;
 use payload::operational::{About, Data, GivenUp, Operational, Source as Certhooks};
 use serde_json::Value;
+use tracing::{info, warn};
 
 use crate::accept::{IdempotencyRow, Receipt, Submission, wake};
-use crate::accounts::Account;
+use crate::accounts::{Account, Organization};
 use crate::delivery::Delivery;
 use crate::endpoints::Endpoint;
 use crate::error::StateError;
 use crate::events::Events;
+use crate::limits::{Flow, Limited, Limits, Rate, Taken};
 use crate::queue::DeliveryQueue;
 
 /// How long something that was told is not told again: longer than a message comes back.
 const TOLD_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Deliveries of such events, all endpoints counted: an organization of which everything fails, and of which
+/// every endpoint wants to hear of every other, would be sent thousands for each event. What is not told is
+/// in the log of deliveries.
+const TOLD_PER_SECOND: u32 = 10;
+const TOLD_AT_ONCE: u32 = 1_000;
 
 /// What there is to tell.
 #[derive(Debug, Clone)]
@@ -162,24 +170,78 @@ impl Told {
     }
 }
 
-impl Events {
-    /// Makes an operational event and wakes its deliveries up; nothing where nobody is to be told. Told
-    /// again, it is the event that it was.
+/// What telling needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Teller<'a> {
+    /// The table of events.
+    pub events: &'a Events,
+    /// The queue.
+    pub queue: &'a DeliveryQueue,
+    /// How much an organization is told.
+    pub limits: &'a Limits,
+    /// How long events are kept.
+    pub retention: SignedDuration,
+}
+
+impl Teller<'_> {
+    /// Makes an operational event and wakes its deliveries up; nothing where nobody is to be told, or the
+    /// organization was told too much of late. Told again, it is the event that it was.
     ///
     /// # Errors
     /// Something was not written or sent. Whoever tells again continues here.
-    pub async fn announce(
+    pub async fn tell(
         &self,
-        queue: &DeliveryQueue,
         account: &Account,
         news: News<'_>,
-        retention: SignedDuration,
         now: Timestamp,
     ) -> Result<Option<Receipt>, StateError> {
         let Some(told) = news.told(account, now) else {
             return Ok(None);
         };
-        let organization = &account.organization;
+        let organization = account.organization.id;
+        let event_type = told.event_type;
+        // Tests have a limit of their own.
+        if told.key.is_some() && !self.has_room(organization, &told, now).await? {
+            warn!(event.r#type = %event_type, organization.id = %organization,
+                "not told: the organization has been told too much");
+            return Ok(None);
+        }
+        let write = self
+            .events
+            .write_told(&account.organization, told, self.retention, now);
+        let (receipt, written) = write.await?;
+        wake(self.queue, organization, &receipt, written).await?;
+        info!(event.id = %receipt.id, event.r#type = %event_type, organization.id = %organization,
+            endpoints = receipt.endpoints.len(), "told {}", receipt.id);
+        Ok(Some(receipt))
+    }
+
+    /// Whether the deliveries of such news are within the limit of the organization.
+    async fn has_room(
+        &self,
+        organization: OrganizationId,
+        told: &Told,
+        now: Timestamp,
+    ) -> Result<bool, StateError> {
+        let count = u32::try_from(told.endpoints.len()).unwrap_or(u32::MAX);
+        let rate = Rate::bursting(TOLD_PER_SECOND, TOLD_AT_ONCE);
+        let of = Limited::Organization(organization);
+        let taken = self
+            .limits
+            .take(of, Flow::News, rate, (count, count), None, now);
+        Ok(matches!(taken.await?, Taken::Tokens(_)))
+    }
+}
+
+impl Events {
+    /// Makes the event durable.
+    async fn write_told(
+        &self,
+        organization: &Organization,
+        told: Told,
+        retention: SignedDuration,
+        now: Timestamp,
+    ) -> Result<(Receipt, bool), StateError> {
         let mut claim = IdempotencyRow::new(String::new(), TOLD_FOR, now);
         if let Some(key) = told.key {
             let key = IdempotencyKey::Operational(key);
@@ -199,9 +261,7 @@ impl Events {
             endpoints: told.endpoints,
             retention,
         };
-        let (receipt, written) = self.write(event.id, submission, now).await?;
-        wake(queue, organization.id, &receipt, written).await?;
-        Ok(Some(receipt))
+        self.write(event.id, submission, now).await
     }
 }
 
@@ -231,11 +291,10 @@ fn without_facts(event: &Operational, now: Timestamp) -> Parsed {
 #[cfg(test)]
 mod tests {
     use payload::event_type::Subscription;
-    use payload::id::{EventId, OrganizationId};
+    use payload::id::EventId;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::accounts::Organization;
     use crate::delivery::Attempt;
     use crate::delivery_key::DeliveryKey;
     use crate::delivery_status::DeliveryStatus;

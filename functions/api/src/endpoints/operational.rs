@@ -13,8 +13,7 @@ use payload::timestamp;
 use reply::Problem;
 use serde::Serialize;
 use serde_json::Value;
-use state::{Account, Endpoint, Flow, Limited, News, Rate, Receipt, StateError, Taken};
-use tracing::info;
+use state::{Account, Endpoint, Flow, Limited, News, Rate, Receipt, StateError, Taken, Teller};
 
 use super::find;
 use crate::handler::{Api, Call};
@@ -125,15 +124,13 @@ async fn announce(
     news: News<'_>,
     now: Timestamp,
 ) -> Result<Option<Receipt>, StateError> {
-    let told = api
-        .events
-        .announce(&api.queue, account, news, api.retention, now);
-    let told = told.await?;
-    if let Some(event) = &told {
-        info!(event.id = %event.id, event.r#type = %event.event_type,
-            organization.id = %account.organization.id, endpoints = event.endpoints.len(), "told {}", event.id);
-    }
-    Ok(told)
+    let teller = Teller {
+        events: &api.events,
+        queue: &api.queue,
+        limits: &api.limits,
+        retention: api.retention,
+    };
+    teller.tell(account, news, now).await
 }
 
 #[cfg(test)]
