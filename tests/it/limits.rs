@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::gauge::Gauge;
-use crate::samples::issued;
+use crate::samples::{event_of, issued};
 use crate::source::Source;
 use crate::stack::{Organization, Stack, until};
 use payload::dialect::Dialect;
@@ -193,6 +193,33 @@ async fn an_endpoint_that_is_slow_has_five_requests_open_at_most() {
     })
     .await;
     assert_eq!(gauge.most_open(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organization_whose_endpoints_are_slow_has_no_more_requests_open_than_it_may() {
+    let arguments = ["--parameter", "OrganizationConcurrency=4"];
+    let stack = Stack::start_with(&arguments).await;
+    let college = stack.create_organization().await;
+    let takes = Duration::from_millis(1_200);
+    let gauge = Gauge::start(takes).await;
+    let members = json!({"max_concurrency": 50, "event_types": ["credential.issued"]});
+    for _ in 0..8 {
+        college.subscribe_with(&gauge.url, members.clone()).await;
+    }
+    // After the first answer the organization is known to be slow.
+    let first = Gauge::start(takes).await;
+    let members = json!({"event_types": ["credential.revoked"]});
+    let slow = college.subscribe_with(&first.url, members).await;
+    let revoked = event_of("credential.revoked", "first");
+    let revoked = college.post_event(&revoked).await;
+    college.delivery_in(&revoked, &slow, "delivered").await;
+    post(&college, "a", 4).await;
+    until("all are sent", async || match gauge.requests() {
+        32 => Ok(()),
+        requests => Err(requests),
+    })
+    .await;
+    assert_eq!(gauge.most_open(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]

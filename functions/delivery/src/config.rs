@@ -15,6 +15,8 @@ pub struct Config {
     pub(crate) retention: SignedDuration,
     /// Where webhooks may go.
     pub(crate) target_policy: TargetPolicy,
+    /// How many requests are made for an organization at once; 0: any number.
+    pub(crate) organization_concurrency: u32,
     /// When an endpoint is left alone.
     pub(crate) breaker: Breaker,
 }
@@ -31,6 +33,7 @@ impl Config {
             root_key_secret: settings.required("ROOT_KEY_SECRET"),
             retention: settings.days("EVENT_RETENTION_DAYS"),
             breaker: Breaker::after(settings.parsed("CIRCUIT_BREAKER_FAILURES")),
+            organization_concurrency: settings.parsed("ORGANIZATION_CONCURRENCY"),
             target_policy: settings.target_policy("ENDPOINT_PORTS"),
         };
         settings.check(config)

@@ -8,12 +8,14 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::Timestamp;
 use payload::id::EndpointId;
-use state::{Chain, DisabledReason, Endpoint, Gate, Health, HealthChange, Outcome, StateError};
+use state::{
+    Chain, DisabledReason, Endpoint, Gate, Health, HealthChange, Limited, Outcome, StateError,
+};
 use tracing::{info, warn};
 
 use crate::handler::{Delivery, Received, Time};
 use crate::known::Known;
-use crate::limits::Share;
+use crate::limits::{Limit, Share, Shares};
 use crate::plan::{Plan, Turn};
 
 /// What a probe may take beside its request.
@@ -62,6 +64,7 @@ impl Delivery {
         &self,
         group: &[&Received],
         known: &Known,
+        organization: Option<&Share<'_>>,
         time: Time,
     ) -> Vec<Result<(), StateError>> {
         let plan = |received: &&Received| known.plan(received, time.now());
@@ -85,16 +88,24 @@ impl Delivery {
             matches!(plan, Ok(Plan::Attempt(..))) && **turn == Turn::Go
         };
         let requests = plans.iter().zip(&turns).filter(sends).count();
-        let places = endpoint.map(|endpoint| known.places(endpoint.id));
-        let share = Share::new(&self.limits, places.unwrap_or_default(), requests);
+        let share = endpoint.map(|endpoint| {
+            let places = known.places(Limited::Endpoint(endpoint.id));
+            Share::new(&self.limits, Limit::of_endpoint(endpoint), places, requests)
+        });
+        let shares = share.as_ref().map(|endpoint| Shares {
+            endpoint,
+            organization,
+        });
         let acting = plans.into_iter().zip(turns);
-        let acting = acting.map(async |(plan, turn)| self.act(plan?, turn, &share, time).await);
+        let acting = acting.map(async |(plan, turn)| self.act(plan?, turn, shares, time).await);
         let acted = join_all(acting).await;
 
         let outcomes = acted.iter().flatten().flatten().copied().collect();
         let mut answers: Vec<_> = acted.into_iter().map(|acted| acted.map(drop)).collect();
+        if let Some(share) = &share {
+            share.give_back(time.now()).await;
+        }
         if let Some(endpoint) = endpoint {
-            share.give_back(endpoint.id, time.now()).await;
             let noted = self.note(endpoint, health, outcomes, time.now()).await;
             let told = self
                 .announce_endpoint(endpoint, group, known, noted, time.now())
@@ -163,13 +174,19 @@ impl Delivery {
         let fails = |health: &Health| health.is_given_up(now);
         let gives_up = endpoint.enabled && change.after.as_ref().is_some_and(fails);
         let mut disabled = None;
-        if gives_up {
+        // What was remembered may miss a success of these seconds, and disabling is for good.
+        if gives_up && self.fails_still(endpoint, now).await? {
             let reason = DisabledReason::Failing;
             disabled = (self.accounts)
                 .disable_endpoint(endpoint, reason, now)
                 .await?;
         }
         Ok(Noted { change, disabled })
+    }
+
+    async fn fails_still(&self, endpoint: &Endpoint, now: Timestamp) -> Result<bool, StateError> {
+        let health = self.accounts.health(endpoint).await?;
+        Ok(health.is_some_and(|health| health.is_given_up(now)))
     }
 }
 

@@ -1,15 +1,17 @@
 //! One batch of wake-ups: read what they are about, act on all of them at once, answer for each.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
-use payload::id::EndpointId;
+use payload::id::{EndpointId, OrganizationId};
 use state::{
     Accounts, Aws, Breaker, Chain, Credentials, Deferred, Deliveries, DeliveryKey, DeliveryQueue,
-    DeliveryStatus, Events, Keyring, Limits, Message, News, Outcome, StateError, WakeUp,
+    DeliveryStatus, Events, Keyring, Later, Limited, Limits, Message, News, Outcome, StateError,
+    WakeUp,
 };
 use tracing::{debug, error, warn};
 
@@ -18,7 +20,7 @@ use crate::attempt::Sender;
 use crate::config::Config;
 use crate::group::Successes;
 use crate::known::Known;
-use crate::limits::{Admission, Share};
+use crate::limits::{Admission, Limit, Share, Shares};
 use crate::plan::{Attempted, Plan, Turn};
 use crate::record::log;
 use crate::rendering::rendering;
@@ -34,6 +36,7 @@ pub struct Delivery {
     pub(crate) queue: DeliveryQueue,
     keyring: Keyring,
     pub(crate) limits: Limits,
+    organization_concurrency: u32,
     sender: Sender,
     pub(crate) retention: SignedDuration,
     pub(crate) breaker: Breaker,
@@ -72,6 +75,7 @@ impl Delivery {
             retention,
             target_policy,
             breaker,
+            organization_concurrency,
             ..
         } = config;
         Ok(Self {
@@ -86,6 +90,7 @@ impl Delivery {
             ),
             queue: DeliveryQueue::new(aws.sqs, resources.delivery_queue_url),
             keyring,
+            organization_concurrency,
             sender: Sender::new(target_policy)?,
             retention,
             breaker,
@@ -138,8 +143,14 @@ impl Delivery {
             .await
             .inspect_err(|error| error!(error = %Chain(error), "the batch comes back"))?;
         let groups = groups(&batch);
-        let attending = groups.iter().map(|group| self.attend(group, &known, time));
+        let shares = self.organizations(&batch, &known);
+        let attending = groups.iter().map(|group| {
+            let organization = group.first().map(|received| received.wake_up.delivery());
+            let share = organization.and_then(|key| shares.get(&key.organization));
+            self.attend(group, &known, share, time)
+        });
         let acted = join_all(attending).await;
+        join_all(shares.values().map(|share| share.give_back(time.now()))).await;
         for (received, acted) in groups.iter().flatten().zip(acted.into_iter().flatten()) {
             if let Err(error) = acted {
                 let event = received.wake_up.delivery().event;
@@ -150,13 +161,34 @@ impl Delivery {
         Ok(response)
     }
 
+    /// What the batch takes of the limits of its organizations; nothing where there are none.
+    fn organizations(
+        &self,
+        batch: &[Received],
+        known: &Known,
+    ) -> HashMap<OrganizationId, Share<'_>> {
+        let mut wanted: HashMap<OrganizationId, usize> = HashMap::new();
+        for received in batch {
+            let organization = received.wake_up.delivery().organization;
+            *wanted.entry(organization).or_default() += 1;
+        }
+        let at_once = self.organization_concurrency;
+        let limited = wanted.into_iter().filter(|_| at_once > 0);
+        let share = |(id, wanted)| {
+            let places = known.places(Limited::Organization(id));
+            let limit = Limit::of_organization(id, at_once);
+            (id, Share::new(&self.limits, limit, places, wanted))
+        };
+        limited.map(share).collect()
+    }
+
     /// Does what one wake-up asks for; what an attempt says of the endpoint. A message is acknowledged only
     /// when the next wake-up of its delivery is in the queue: else it comes back and sends it.
     pub(crate) async fn act(
         &self,
         plan: Plan<'_>,
         turn: Turn,
-        share: &Share<'_>,
+        shares: Option<Shares<'_>>,
         time: Time,
     ) -> Result<Option<Outcome>, StateError> {
         let (delivery, attempted) = match (plan, turn) {
@@ -180,9 +212,14 @@ impl Delivery {
                 self.hold(held, time.now()).await?;
                 return Ok(None);
             }
+            (Plan::GiveUp(delivery, account), _) => {
+                self.give_up(delivery, account, time.now()).await?;
+                return Ok(None);
+            }
             (Plan::Attempt(delivery, _), Turn::Wait(wait)) => {
                 let reason = Deferred::CircuitOpen;
-                self.defer(delivery, reason, wait, time.now()).await?;
+                self.defer(delivery, reason, Later::AtLeast(wait), time.now())
+                    .await?;
                 return Ok(None);
             }
             (Plan::Attempt(delivery, attempted), Turn::Go | Turn::Probe) => (delivery, attempted),
@@ -201,18 +238,21 @@ impl Delivery {
         } = attempted;
         // Without its secrets nothing is sent: it would not be signed.
         let signing = Signing::open(&self.keyring, attempted, time.now()).await?;
-        let place = match share.admit(endpoint, turn, time).await? {
-            Admission::Go(place) => place,
-            Admission::Later(reason, wait) => {
-                self.defer(delivery, reason, wait, time.now()).await?;
+        let Some(shares) = shares else {
+            return Err(StateError::unreadable("find the limits of an endpoint"));
+        };
+        let places = match shares.admit(turn, time).await? {
+            Admission::Go(places) => places,
+            Admission::Later(reason, later) => {
+                self.defer(delivery, reason, later, time.now()).await?;
                 return Ok(None);
             }
         };
         let sent = self
             .sender
             .attempt(endpoint, event, rendered, &signing, time.now());
-        let answer = share.watch(endpoint, sent, time).await;
-        drop(place);
+        let answer = shares.watch(sent, time).await;
+        drop(places);
         let now = time.now();
         let endpoint = self.heed_gone(endpoint, &answer, account, now).await?;
         let recorded = self.record(delivery, &answer, &endpoint, now).await?;

@@ -4,10 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use payload::id::{EndpointId, EventId, OrganizationId};
+use payload::id::{EventId, OrganizationId};
 use state::{
-    Account, Delivery as Row, DeliveryKey, Endpoint, Found, Health, Places, StateError, StoredEvent,
+    Account, Chain, Delivery as Row, DeliveryKey, Endpoint, Found, Health, Limited, Places,
+    StateError, StoredEvent,
 };
+use tracing::error;
 
 use crate::handler::{Delivery, Received};
 use crate::plan::{Plan, may_have_begun, plan};
@@ -18,8 +20,10 @@ pub(crate) struct Known {
     /// Events with a row that cannot be read.
     unreadable: HashSet<EventId>,
     events: HashMap<EventId, StoredEvent>,
-    places: HashMap<EndpointId, Places>,
+    places: HashMap<Limited, Places>,
     accounts: HashMap<OrganizationId, Arc<Account>>,
+    /// Organizations that could not be read. What is another one's does not wait for them.
+    unread: HashSet<OrganizationId>,
 }
 
 impl Known {
@@ -37,8 +41,13 @@ impl Known {
             .iter()
             .map(key)
             .map(|key| (key.organization, key.event));
-        let endpoints = batch.iter().map(|received| key(received).endpoint);
-        let places = delivery.limits.keys(endpoints);
+        let limited = batch.iter().map(key).flat_map(|key| {
+            [
+                Limited::Endpoint(key.endpoint),
+                Limited::Organization(key.organization),
+            ]
+        });
+        let places = delivery.limits.keys(limited);
         let found = delivery.deliveries.read(begun.map(key), events, places);
         let Found {
             rows,
@@ -47,7 +56,14 @@ impl Known {
             places,
         } = found.await?;
 
-        let mut accounts = HashMap::new();
+        let mut known = Self {
+            rows,
+            unreadable,
+            events,
+            places,
+            accounts: HashMap::new(),
+            unread: HashSet::new(),
+        };
         let mut doubtful = HashSet::new();
         for DeliveryKey {
             organization,
@@ -55,12 +71,12 @@ impl Known {
             ..
         } in batch.iter().map(key)
         {
-            if !accounts.contains_key(&organization)
-                && let Some(account) = delivery.accounts.account(organization, now).await?
+            if !known.accounts.contains_key(&organization) && !known.unread.contains(&organization)
             {
-                accounts.insert(organization, account);
+                let account = delivery.accounts.account(organization, now).await;
+                known.take(organization, account);
             }
-            let account = accounts.get(&organization);
+            let account = known.account(organization);
             let endpoint = account.and_then(|account| account.endpoint(endpoint));
             if !endpoint.is_some_and(|endpoint| endpoint.enabled) {
                 doubtful.insert(organization);
@@ -68,28 +84,37 @@ impl Known {
         }
         // What was read seconds ago may be older than the endpoint, and holding its deliveries would be
         // for good: so an endpoint that is missing or disabled is looked at again.
-        for organization in doubtful {
-            match delivery.accounts.refresh(organization, now).await? {
-                Some(account) => accounts.insert(organization, account),
-                None => accounts.remove(&organization),
-            };
+        for organization in doubtful.difference(&known.unread.clone()) {
+            let account = delivery.accounts.refresh(*organization, now).await;
+            known.take(*organization, account);
         }
-        Ok(Self {
-            rows,
-            unreadable,
-            events,
-            places,
-            accounts,
-        })
+        Ok(known)
+    }
+
+    fn take(
+        &mut self,
+        organization: OrganizationId,
+        account: Result<Option<Arc<Account>>, StateError>,
+    ) {
+        self.accounts.remove(&organization);
+        match account {
+            Ok(account) => self
+                .accounts
+                .extend(account.map(|account| (organization, account))),
+            Err(error) => {
+                error!(organization.id = %organization, error = %Chain(&error), "its wake-ups come back");
+                self.unread.insert(organization);
+            }
+        }
     }
 
     /// What a wake-up leads to.
     ///
     /// # Errors
-    /// Its event cannot be read.
+    /// Its event or its organization cannot be read.
     pub(crate) fn plan(&self, received: &Received, now: Timestamp) -> Result<Plan<'_>, StateError> {
         let key = received.wake_up.delivery();
-        if self.unreadable.contains(&key.event) {
+        if self.unreadable.contains(&key.event) || self.unread.contains(&key.organization) {
             return Err(StateError::unreadable("read what the wake-up is about"));
         }
         let event = self.events.get(&key.event);
@@ -98,9 +123,9 @@ impl Known {
         Ok(plan(received, row, event, account, now))
     }
 
-    /// How many requests are open at an endpoint, as far as they are counted.
-    pub(crate) fn places(&self, endpoint: EndpointId) -> Places {
-        self.places.get(&endpoint).cloned().unwrap_or_default()
+    /// How many requests are open, as far as they are counted.
+    pub(crate) fn places(&self, of: Limited) -> Places {
+        self.places.get(&of).cloned().unwrap_or_default()
     }
 
     /// The endpoint of a wake-up.

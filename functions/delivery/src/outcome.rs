@@ -45,6 +45,7 @@ pub(crate) fn apply(
     spread: f64,
 ) -> Delivery {
     let is_first = delivery.attempts == delivery.attempts_before;
+    delivery.end_deferral(answer.at);
     delivery.attempts += 1;
     delivery.history.push(Attempt {
         number: delivery.attempts,
@@ -69,10 +70,10 @@ pub(crate) fn apply(
         return delivery;
     }
     let started_at = *delivery.schedule_started_at.get_or_insert(answer.at);
-    let elapsed = now.duration_since(started_at);
+    let elapsed = Duration::try_from(now.duration_since(started_at)).unwrap_or_default();
     let wait = endpoint.retry_schedule.wait_after(Failed {
         number: delivery.attempts - delivery.attempts_before,
-        elapsed: Duration::try_from(elapsed).unwrap_or_default(),
+        elapsed: elapsed.saturating_sub(Duration::from_millis(delivery.deferred_ms)),
         overloaded: failure.is_overload(answer.status),
         retry_after: answer.retry_after,
         spread,
@@ -92,7 +93,7 @@ mod tests {
     use jiff::SignedDuration;
     use payload::event_type::EventType;
     use serde_json::{Value, json};
-    use state::{DeliveryKey, Restart, testing};
+    use state::{Deferred, DeliveryKey, Later, Restart, testing};
 
     use super::*;
 
@@ -233,6 +234,27 @@ mod tests {
         let again = after(failed, 500);
         assert!(!again.history[1].replay);
         assert_eq!(again.wait(now()), Duration::from_secs(300));
+    }
+
+    #[test]
+    fn the_time_for_which_a_delivery_was_deferred_is_none_of_its_schedule() {
+        let at = |seconds| now() + SignedDuration::from_secs(seconds);
+        let endpoint = endpoint(json!("burst"));
+        let fail = |state, at| apply(state, &answer(500, at), &endpoint, at, 0.5);
+        let mut state = fail(delivery(), now());
+        let later = Later::AtLeast(Duration::from_secs(900));
+        state.defer(Deferred::CircuitOpen, later, 0.0, at(1));
+        let failed = fail(state.clone(), at(901));
+        assert_eq!(
+            (failed.status, failed.deferred_ms),
+            (DeliveryStatus::Retrying, 900_000)
+        );
+        assert_eq!(
+            fail(failed, at(902 + 599)).status,
+            DeliveryStatus::Exhausted
+        );
+        state.deferred = None;
+        assert_eq!(fail(state, at(901)).status, DeliveryStatus::Exhausted);
     }
 
     #[test]

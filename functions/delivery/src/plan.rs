@@ -22,6 +22,8 @@ pub(crate) enum Plan<'a> {
     TellAgain(&'a Delivery, &'a Account),
     /// Keep the delivery until someone asks for it.
     Hold(Delivery),
+    /// It has waited for longer than its event is kept.
+    GiveUp(Delivery, Option<&'a Account>),
     /// Make the attempt that follows on this state.
     Attempt(Delivery, Attempted<'a>),
 }
@@ -95,7 +97,10 @@ pub(crate) fn plan<'a>(
     let wake_up = &received.wake_up;
     let key = wake_up.delivery();
     let Some(event) = event else {
-        return Plan::Done(key, "its event is no longer kept");
+        return match row.filter(|row| row.status.is_open()) {
+            Some(row) => Plan::GiveUp(row.clone(), account),
+            None => Plan::Done(key, "its event is no longer kept"),
+        };
     };
     if let Some(row) = row {
         if !row.status.is_open() {
@@ -148,7 +153,7 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
     use payload::event_type::EventType;
     use payload::id::{EndpointId, EventId, OrganizationId};
-    use state::{Deferred, DeliveryStatus, testing};
+    use state::{Deferred, DeliveryStatus, Later, testing};
 
     use super::*;
 
@@ -205,6 +210,7 @@ mod tests {
             Plan::WakeAgain(_) => "wake again",
             Plan::TellAgain(..) => "tell again",
             Plan::Hold(_) => "hold",
+            Plan::GiveUp(..) => "give up",
             Plan::Attempt(..) => "attempt",
         }
     }
@@ -270,7 +276,8 @@ mod tests {
             (30, true, true, "attempt"),
         ] {
             row.deferred = None;
-            row.defer(Deferred::CircuitOpen, wait, 0.0, deferred_at(seconds));
+            let later = Later::AtLeast(wait);
+            row.defer(Deferred::CircuitOpen, later, 0.0, deferred_at(seconds));
             (row.queued, world.received.redelivered) = (queued, redelivered);
             let name = name(&planned(&world, Some(&row)));
             assert_eq!(name, expected, "after {seconds} s, {redelivered}, {queued}");
@@ -371,5 +378,14 @@ mod tests {
         let world = world(1);
         let planned = plan(&world.received, None, None, Some(&world.account), now());
         assert_eq!(name(&planned), "done");
+        for (status, expected) in [
+            (DeliveryStatus::Retrying, "give up"),
+            (DeliveryStatus::Delivered, "done"),
+        ] {
+            let row = row(&world, status, 1);
+            let account = Some(&world.account);
+            let planned = plan(&world.received, Some(&row), None, account, now());
+            assert_eq!(name(&planned), expected, "{status}");
+        }
     }
 }

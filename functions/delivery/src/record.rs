@@ -1,13 +1,12 @@
 //! What is written about a delivery, and the wake-up that follows on it.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use payload::convert::Unmappable;
 use state::{
-    Account, Chain, Count, Deferred, DeliveryStatus, DisabledReason, Endpoint, News, Recorded,
-    StateError,
+    Account, Chain, Count, Deferred, DeliveryStatus, DisabledReason, Endpoint, Later, News,
+    Recorded, StateError,
 };
 use tracing::{debug, info, warn};
 
@@ -61,21 +60,37 @@ impl Delivery {
         recorded.await.map(drop)
     }
 
+    /// Gives a delivery up that has waited for longer than its event is kept, and tells so.
+    pub(crate) async fn give_up(
+        &self,
+        mut delivery: state::Delivery,
+        account: Option<&Account>,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let key = delivery.key();
+        delivery.settle(DeliveryStatus::Exhausted);
+        let recorded = self.deliveries.record(&mut delivery, self.retention, now);
+        if recorded.await? == Recorded::Written {
+            warn!(event.id = %key.event, endpoint.id = %key.endpoint, attempts = delivery.attempts,
+                "given up: its event is no longer kept");
+            if let Some(account) = account {
+                self.announce(account, News::Exhausted(&delivery), now)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Puts an attempt off that is due and may not be made yet. Called for a wake-up of this very attempt:
     /// its successor is in the queue, or on the agenda of the sweep, when this returns `Ok`.
     pub(crate) async fn defer(
         &self,
         mut delivery: state::Delivery,
         reason: Deferred,
-        wait: Duration,
+        later: Later,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        // What a limit puts off has a turn of its own; what a circuit does returns together.
-        let spread = match reason {
-            Deferred::CircuitOpen => rand::random(),
-            Deferred::Concurrency | Deferred::Rate => 0.0,
-        };
-        delivery.defer(reason, wait, spread, now);
+        delivery.defer(reason, later, rand::random(), now);
         let recorded = self.deliveries.record(&mut delivery, self.retention, now);
         match recorded.await? {
             Recorded::Written => {

@@ -32,8 +32,19 @@ pub enum Deferred {
     CircuitOpen,
     /// As many requests as the endpoint takes at once are under way.
     Concurrency,
+    /// As many requests as an organization may have at once are under way, to all its endpoints.
+    OrganizationConcurrency,
     /// The endpoint got as many requests as it takes in this time.
     Rate,
+}
+
+/// How long a delivery is deferred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Later {
+    /// Until its turn, which is its own.
+    Turn(Duration),
+    /// For this long or longer: others wait for the same.
+    AtLeast(Duration),
 }
 
 /// That a delivery was deferred since its last attempt. It costs no attempt of the retry schedule.
@@ -62,15 +73,20 @@ impl Delivery {
         self.next_attempt_at = now.checked_add(wait).ok();
     }
 
-    /// Defers the attempt that is due by `wait`, or by a quarter of the time for which it has been deferred
-    /// where that is longer. No attempt is counted, and what was asked for with it still is. `spread` is a
-    /// random number in 0..=1.
-    pub fn defer(&mut self, reason: Deferred, wait: Duration, spread: f64, now: Timestamp) {
+    /// Defers the attempt that is due until its turn; without one, by at least a quarter of the time for
+    /// which it has been deferred. No attempt is counted, and what was asked for with it still is. `spread`
+    /// is a random number in 0..=1.
+    pub fn defer(&mut self, reason: Deferred, later: Later, spread: f64, now: Timestamp) {
         let before = self.deferred;
         let since = before.map_or(now, |before| before.since);
         let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-        let wait = wait.max(age / SHARE_OF_AGE);
-        let wait = wait.mul_f64(1.0 + SPREAD * spread.clamp(0.0, 1.0));
+        let wait = match later {
+            Later::Turn(turn) => turn,
+            Later::AtLeast(wait) => {
+                let wait = wait.max(age / SHARE_OF_AGE);
+                wait.mul_f64(1.0 + SPREAD * spread.clamp(0.0, 1.0))
+            }
+        };
         self.status = DeliveryStatus::waiting_after(self.attempts);
         self.recovered = None;
         self.deferred = Some(Deferral {
@@ -79,6 +95,18 @@ impl Delivery {
             since,
         });
         self.schedule(wait, self.schedule_started_at.unwrap_or(since), now);
+    }
+
+    /// Ends the deferral, because the attempt is made. What was waited since the retry schedule began is
+    /// none of the schedule's time.
+    pub fn end_deferral(&mut self, now: Timestamp) {
+        let Some(deferral) = self.deferred.take() else {
+            return;
+        };
+        if let Some(started_at) = self.schedule_started_at {
+            let since = deferral.since.max(started_at);
+            self.deferred_ms += u64::try_from(now.duration_since(since).as_millis()).unwrap_or(0);
+        }
     }
 
     /// Whether it was deferred until later than now: then it has a wake-up of its own for that time, and
@@ -113,7 +141,7 @@ mod tests {
 
     fn defer(delivery: &mut Delivery, seconds: u64, now: Timestamp) {
         let wait = Duration::from_secs(seconds);
-        delivery.defer(Deferred::CircuitOpen, wait, 0.0, now);
+        delivery.defer(Deferred::CircuitOpen, Later::AtLeast(wait), 0.0, now);
     }
 
     #[test]
@@ -181,6 +209,41 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_is_kept_however_long_a_delivery_has_been_deferred() {
+        let mut deferred = delivery();
+        let later = now() + SignedDuration::from_mins(19);
+        for (at, seconds) in [(now(), 30), (later, 7)] {
+            let turn = Later::Turn(Duration::from_secs(seconds));
+            deferred.defer(Deferred::Concurrency, turn, 1.0, at);
+            assert_eq!(deferred.wait(at), Duration::from_secs(seconds));
+        }
+    }
+
+    #[test]
+    fn what_was_waited_since_the_schedule_began_is_added_up() {
+        let at = |seconds| now() + SignedDuration::from_secs(seconds);
+        let mut deferred = delivery();
+        defer(&mut deferred, 30, now());
+        deferred.end_deferral(at(30));
+        assert_eq!((deferred.deferred, deferred.deferred_ms), (None, 0));
+        deferred.schedule_started_at = Some(at(30));
+        defer(&mut deferred, 30, at(40));
+        defer(&mut deferred, 30, at(70));
+        deferred.end_deferral(at(101));
+        deferred.end_deferral(at(200));
+        assert_eq!(deferred.deferred_ms, 61_000);
+        defer(&mut deferred, 30, at(201));
+        deferred.end_deferral(at(202));
+        assert_eq!(deferred.deferred_ms, 62_000);
+        deferred.restart(Restart {
+            at: now(),
+            by: None,
+            even_if_disabled: false,
+        });
+        assert_eq!(deferred.deferred_ms, 0);
+    }
+
+    #[test]
     fn what_is_settled_waits_for_nothing() {
         let mut deferred = delivery();
         defer(&mut deferred, 30, now());
@@ -203,7 +266,7 @@ mod tests {
                     break;
                 }
                 let (since, before) = (now(), deferred.deferred);
-                deferred.defer(Deferred::Rate, own, *spread, at);
+                deferred.defer(Deferred::Rate, Later::AtLeast(own), *spread, at);
                 let wait = deferred.wait(at);
                 prop_assert!(wait >= own);
                 prop_assert!(wait <= own.max(SHORTEST_SWEPT).max(outage / 4).mul_f64(1.41));

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
-use payload::id::{EndpointId, EventId, OrganizationId};
+use payload::id::{EventId, OrganizationId};
 use tracing::error;
 
 use crate::batch_get::{Consistency, batch_get};
@@ -18,7 +18,7 @@ use crate::error::{Chain, StateError};
 use crate::event_row::{event_key, read_event};
 use crate::events::StoredEvent;
 use crate::keyspace::{self, PK};
-use crate::limits::{Keys, Places};
+use crate::limits::{Keys, Limited, Places};
 use crate::rows::{self, Item, from_item, number, row_in_the_way, sort_key, text, to_item};
 
 /// Rows that are read with one request, and requests that are made side by side.
@@ -43,17 +43,22 @@ pub struct Found {
     pub events: HashMap<EventId, StoredEvent>,
     /// Events of which a row exists that cannot be read: no reason to keep others waiting.
     pub unreadable: HashSet<EventId>,
-    /// Places of endpoints, where requests were ever counted.
-    pub places: HashMap<EndpointId, Places>,
+    /// What is known of limits, where requests were ever counted.
+    pub places: HashMap<Limited, Places>,
 }
 
 impl Found {
-    fn take_places(&mut self, item: Item) -> Result<(), StateError> {
+    fn take_places(&mut self, item: Item) {
         let partition = item.get(PK).and_then(|pk| pk.as_s().ok());
-        if let Some(endpoint) = partition.and_then(|pk| keyspace::limited_endpoint(pk)) {
-            self.places.insert(endpoint, Places::read(item)?);
-        }
-        Ok(())
+        let Some(of) = partition.and_then(|pk| keyspace::limited(pk)) else {
+            return;
+        };
+        // A row that cannot be read counts nothing until it expires.
+        let places = Places::read(item).unwrap_or_else(|error| {
+            error!(limited = %of, error = %Chain(&error), "what was taken of a limit is not known");
+            Places::default()
+        });
+        self.places.insert(of, places);
     }
 
     fn take(&mut self, item: Item, is_delivery: bool) {
@@ -121,7 +126,7 @@ impl Deliveries {
             if table == self.table || table == self.events_table {
                 found.take(item, table == self.table);
             } else {
-                found.take_places(item)?;
+                found.take_places(item);
             }
         }
         Ok(found)

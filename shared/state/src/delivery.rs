@@ -74,6 +74,9 @@ pub struct Delivery {
         default
     )]
     pub schedule_started_at: Option<Timestamp>,
+    /// For how long it was deferred since then, up to its last attempt.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub deferred_ms: u64,
     /// The last attempts, oldest first.
     pub history: Vec<Attempt>,
     /// The start of the last answer's body.
@@ -124,12 +127,8 @@ pub struct Delivery {
     pub revision: u64,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes fields by reference"
-)]
-fn is_zero(count: &u32) -> bool {
-    *count == 0
+fn is_zero<N: Default + PartialEq>(count: &N) -> bool {
+    *count == N::default()
 }
 
 #[expect(
@@ -167,6 +166,7 @@ impl Delivery {
             response: None,
             skipped: None,
             schedule_started_at: None,
+            deferred_ms: 0,
             next_attempt_at: None,
             queued: false,
             recovered: None,

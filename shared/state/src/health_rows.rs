@@ -91,6 +91,14 @@ impl Accounts {
         Ok((Gate::Wait(takes), known))
     }
 
+    /// How an endpoint is doing, as it stands in its row; `None`: it is well.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer, or the row cannot be read.
+    pub async fn health(&self, endpoint: &Endpoint) -> Result<Option<Health>, StateError> {
+        get(&self.client, &self.table, health_key(endpoint), READING).await
+    }
+
     /// Forgets how an endpoint was doing, because it is another one from now on.
     ///
     /// # Errors
@@ -122,8 +130,7 @@ impl Accounts {
             }
         };
         if !is_written {
-            let key = health_key(endpoint);
-            let current: Option<Health> = get(&self.client, &self.table, key, READING).await?;
+            let current = self.health(endpoint).await?;
             // The SDK repeats a request whose answer was lost: then the row in the way is this one, compared
             // as it is stored, with times cut to milliseconds.
             let stored = health.as_ref().map(to_item).transpose()?;

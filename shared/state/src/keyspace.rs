@@ -91,9 +91,12 @@ pub(crate) fn limit(of: Limited) -> String {
     format!("limit#{of}")
 }
 
-/// The endpoint whose limits lie in a partition.
-pub(crate) fn limited_endpoint(partition: &str) -> Option<EndpointId> {
-    partition.strip_prefix("limit#")?.parse().ok()
+/// Whose limits lie in a partition.
+pub(crate) fn limited(partition: &str) -> Option<Limited> {
+    let id = partition.strip_prefix("limit#")?;
+    let endpoint = || id.parse().ok().map(Limited::Endpoint);
+    let organization = || id.parse().ok().map(Limited::Organization);
+    endpoint().or_else(organization)
 }
 
 pub(crate) fn key_digest(sha256: &str) -> String {

@@ -28,6 +28,7 @@ impl Delivery {
         self.status = DeliveryStatus::waiting_after(self.attempts);
         self.attempts_before = self.attempts;
         self.schedule_started_at = None;
+        self.deferred_ms = 0;
         self.next_attempt_at = Some(restart.at);
         self.queued = true;
         self.recovered = None;

@@ -4,30 +4,22 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use state::{Deferred, Endpoint, Flow, Limited, Limits, Places, Rate, StateError, Taken, Tokens};
+use state::{Deferred, Flow, Later, Limits, Places, StateError, Taken, Tokens};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 
-use super::{Admission, PATIENCE, Share, lease_end};
+use super::{Admission, LONGEST_WAIT, Limit, PATIENCE, QUICKEST, Share};
 use crate::handler::Time;
 
-/// Turns are given up to this far ahead; who gets none comes again then. When a receiver becomes faster than
-/// it was, those who have a turn come so much too late at most.
-const LONGEST_WAIT: Duration = Duration::from_mins(2);
 /// A message that is to come back takes a second at least.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
-/// How long a request is thought to take when nothing is known, and at least.
+/// How long a request is thought to take when nothing is known.
 const USUAL: Duration = Duration::from_secs(1);
-const QUICKEST: Duration = Duration::from_millis(10);
 /// How long a batch waits before it looks again for places; twice as long each time.
 const PAUSE: Duration = Duration::from_millis(100);
 /// A token that is used so much later than its time would come together with others.
 const LATE: Duration = Duration::from_millis(50);
-/// So much longer than the rate says is the time between two tokens: a request may be on its way for longer
-/// than the one before it.
-const MARGIN: f64 = 1.02;
-
-/// What there is for the wake-ups of one endpoint.
+/// What there is of a limit for the wake-ups of a batch.
 pub(super) struct Booking {
     /// Places for their requests; `None` when they are not counted.
     places: Option<Semaphore>,
@@ -46,24 +38,6 @@ pub(super) struct Booking {
     asked: AtomicU32,
 }
 
-/// From one of an endpoint's requests to the next, when it takes only so many per second.
-fn interval(endpoint: &Endpoint) -> Option<Duration> {
-    let per_second = endpoint.rate_per_second?;
-    Some(Duration::from_secs(1).mul_f64(MARGIN) / u32::from(per_second))
-}
-
-/// The rate of an endpoint's requests, told far enough ahead that a batch waits for them.
-fn rate(endpoint: &Endpoint) -> Option<Rate> {
-    Some(Rate::paced(interval(endpoint)?, PATIENCE))
-}
-
-/// The rate at which wake-ups come again: that at which the endpoint's requests are made.
-fn turns(endpoint: &Endpoint, takes: Duration) -> Rate {
-    let of_places = takes.max(QUICKEST) / u32::from(endpoint.max_concurrency());
-    let pace = of_places.max(interval(endpoint).unwrap_or_default());
-    Rate::paced(pace, LONGEST_WAIT)
-}
-
 /// How many requests so many places take while a wake-up is patient.
 fn within_patience(places: u32, took: Option<Duration>) -> u32 {
     let took = took.unwrap_or(USUAL).max(QUICKEST);
@@ -77,37 +51,36 @@ fn until(at: Timestamp, now: Timestamp) -> Duration {
 
 impl Booking {
     /// Takes what there is.
-    pub(super) async fn make(
-        share: &Share<'_>,
-        endpoint: &Endpoint,
-        time: Time,
-    ) -> Result<Self, StateError> {
-        let (limits, wanted) = (share.limits, share.wanted);
-        let now = time.now();
-        let is_counted =
-            endpoint.max_concurrency.is_some() || share.known.is_crowded(now) || wanted > 1;
+    pub(super) async fn make(share: &Share<'_>, time: Time) -> Result<Self, StateError> {
+        let Share {
+            limits,
+            limit,
+            wanted,
+            ..
+        } = *share;
+        let is_counted = wanted >= limit.counted_from || share.known.is_crowded(time.now());
         let mut booking = Self {
             places: None,
             leased: 0,
             was_short: false,
             going: wanted,
             tokens: None,
-            reason: Deferred::Concurrency,
+            reason: limit.reason,
             turns: None,
             turns_from: 0,
             asked: AtomicU32::new(0),
         };
         let mut known = share.known.clone();
         if is_counted {
-            known = booking.lease(share, endpoint, time).await?;
+            known = booking.lease(share, time).await?;
             booking.going = wanted.min(within_patience(booking.leased, known.took()));
         }
-        if let Some(rate) = rate(endpoint)
+        if let Some(rate) = limit.rate()
             && booking.going > 0
         {
-            let (of, most) = (Limited::Endpoint(endpoint.id), booking.going);
+            let most = booking.going;
             let taken = limits.take(
-                of,
+                limit.of,
                 Flow::Requests,
                 rate,
                 (1, most),
@@ -129,7 +102,7 @@ impl Booking {
             let from = time.now() + PATIENCE;
             let most = wanted - booking.going;
             booking
-                .take_turns(limits, endpoint, (&known, most), from)
+                .take_turns(limits, limit, (&known, most), from)
                 .await?;
         }
         Ok(booking)
@@ -137,28 +110,29 @@ impl Booking {
 
     /// Leases places. When there are none, its wake-ups get their turns, and if the first of these is soon,
     /// they wait for it here.
-    async fn lease(
-        &mut self,
-        share: &Share<'_>,
-        endpoint: &Endpoint,
-        time: Time,
-    ) -> Result<Places, StateError> {
-        let (limits, wanted) = (share.limits, share.wanted);
-        let all = endpoint.max_concurrency().into();
+    async fn lease(&mut self, share: &Share<'_>, time: Time) -> Result<Places, StateError> {
+        let Share {
+            limits,
+            limit,
+            wanted,
+            ..
+        } = *share;
+        let all = limit.at_once;
         let mut known = share.known.clone();
         let patient_until = time.now() + PATIENCE;
         let mut pause = PAUSE;
         loop {
             let now = time.now();
-            let span = (now, lease_end(endpoint, now));
-            let leased = limits.lease(endpoint.id, &share.holder, (all, wanted), known, span);
+            let span = (now, limit.lease_end(now));
+            let leased = limits.lease(limit.of, &share.holder, (all, wanted), known, span);
             (self.leased, known) = leased.await?;
             self.was_short |= self.leased < wanted.min(all);
             if self.leased > 0 {
+                share.has_leased.store(true, Ordering::Relaxed);
                 break;
             }
             if self.turns.is_none() {
-                self.take_turns(limits, endpoint, (&known, wanted), now)
+                self.take_turns(limits, limit, (&known, wanted), now)
                     .await?;
             }
             let turn = self
@@ -170,7 +144,7 @@ impl Booking {
             }
             sleep(wait).await;
             pause *= 2;
-            known = limits.places(endpoint.id).await?;
+            known = limits.places(limit.of).await?;
         }
         self.places = Some(Semaphore::new(usize::try_from(self.leased).unwrap_or(0)));
         Ok(known)
@@ -179,22 +153,16 @@ impl Booking {
     async fn take_turns(
         &mut self,
         limits: &Limits,
-        endpoint: &Endpoint,
+        limit: Limit,
         (known, most): (&Places, u32),
         from: Timestamp,
     ) -> Result<(), StateError> {
-        let rate = turns(endpoint, known.takes(from));
-        let of = Limited::Endpoint(endpoint.id);
-        let taken = limits.take(of, Flow::Returns, rate, (1, most), Some(known), from);
+        let rate = limit.turns(known.takes(from));
+        let taken = limits.take(limit.of, Flow::Returns, rate, (1, most), Some(known), from);
         if let Taken::Tokens(turns) = taken.await? {
             self.turns = Some(turns);
         }
         Ok(())
-    }
-
-    /// Whether it holds places, which are to be given back.
-    pub(super) fn has_places(&self) -> bool {
-        self.leased > 0
     }
 
     /// Whether there were fewer places than wake-ups that wanted one.
@@ -205,8 +173,7 @@ impl Booking {
     /// Lets the next wake-up go, or not.
     pub(super) async fn admit(
         &self,
-        limits: &Limits,
-        endpoint: &Endpoint,
+        share: &Share<'_>,
         time: Time,
     ) -> Result<Admission<'_>, StateError> {
         let number = self.asked.fetch_add(1, Ordering::Relaxed);
@@ -219,20 +186,23 @@ impl Booking {
         }
         let Some(place) = self.place().await else {
             let wait = SHORTEST_WAIT + PATIENCE.mul_f64(rand::random());
-            return Ok(Admission::Later(Deferred::Concurrency, wait));
+            return Ok(Admission::Later(share.limit.reason, Later::AtLeast(wait)));
         };
         // The time of its token went by while it waited for a place.
-        if let (Some(token), Some(rate)) = (token, rate(endpoint))
+        let Share { limits, limit, .. } = *share;
+        if let (Some(token), Some(rate)) = (token, limit.rate())
             && until(time.now(), token) > LATE
         {
-            let of = Limited::Endpoint(endpoint.id);
-            let taken = limits.take(of, Flow::Requests, rate, (1, 1), None, time.now());
+            let taken = limits.take(limit.of, Flow::Requests, rate, (1, 1), None, time.now());
             match taken.await? {
                 Taken::Tokens(tokens) => sleep(until(tokens.time(0), time.now())).await,
-                Taken::Wait(wait) => return Ok(Admission::Later(Deferred::Rate, wait + PATIENCE)),
+                Taken::Wait(wait) => {
+                    let later = Later::AtLeast(wait + PATIENCE);
+                    return Ok(Admission::Later(Deferred::Rate, later));
+                }
             }
         }
-        Ok(Admission::Go(place))
+        Ok(Admission::Go(place.into_iter().collect()))
     }
 
     /// A place, when it comes in time; `Some(None)` where none is needed.
@@ -248,13 +218,12 @@ impl Booking {
             .map(Some)
     }
 
-    /// How long until the turn of one of those that have to come again.
-    fn turn(&self, number: u32, now: Timestamp) -> Duration {
+    /// When one of those comes again that have to.
+    fn turn(&self, number: u32, now: Timestamp) -> Later {
         let place = number - self.turns_from;
         match self.turns.filter(|turns| place < turns.count) {
-            Some(turns) => until(turns.time(place), now).max(SHORTEST_WAIT),
-            // Together they would all be too many again.
-            None => LONGEST_WAIT.mul_f64(1.0 + rand::random::<f64>() / 4.0),
+            Some(turns) => Later::Turn(until(turns.time(place), now).max(SHORTEST_WAIT)),
+            None => Later::AtLeast(LONGEST_WAIT),
         }
     }
 }
@@ -262,44 +231,9 @@ impl Booking {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use state::testing;
+    use state::Rate;
 
     use super::*;
-
-    fn endpoint(max_concurrency: Option<u8>, rate_per_second: Option<u16>) -> Endpoint {
-        let key = state::DeliveryKey {
-            organization: "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-            event: "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-            endpoint: "ep_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-        };
-        Endpoint {
-            max_concurrency,
-            rate_per_second,
-            ..testing::account(key).endpoints.remove(0)
-        }
-    }
-
-    #[test]
-    fn turns_come_at_the_pace_at_which_the_endpoint_answers_and_not_above_its_rate() {
-        let pace = |milliseconds| Rate::paced(Duration::from_millis(milliseconds), LONGEST_WAIT);
-        for (concurrency, rate, takes, expected) in [
-            (None, None, 500, 100),
-            (Some(1), None, 500, 500),
-            (Some(1), None, 0, 10),
-            (Some(100), Some(10), 50, 102),
-            (Some(1), Some(10), 5_000, 5_000),
-        ] {
-            let takes = Duration::from_millis(takes);
-            assert_eq!(turns(&endpoint(concurrency, rate), takes), pace(expected));
-        }
-    }
-
-    #[test]
-    fn a_rate_is_kept_with_a_margin_and_none_is_none() {
-        let expected = Rate::paced(Duration::from_micros(10_200), PATIENCE);
-        assert_eq!(rate(&endpoint(None, Some(100))), Some(expected));
-        assert_eq!(rate(&endpoint(None, None)), None);
-    }
 
     #[test]
     fn what_waits_in_a_batch_is_what_the_places_can_take_meanwhile() {
@@ -330,13 +264,12 @@ mod tests {
                 turns_from,
                 asked: AtomicU32::new(0),
             };
-            let wait = booking.turn(turns_from + number, now);
-            prop_assert!(wait >= SHORTEST_WAIT);
-            if number < count {
-                prop_assert_eq!(wait, until(at(number), now).max(SHORTEST_WAIT));
+            let expected = if number < count {
+                Later::Turn(until(at(number), now).max(SHORTEST_WAIT))
             } else {
-                prop_assert!(wait >= LONGEST_WAIT && wait <= LONGEST_WAIT.mul_f64(1.25));
-            }
+                Later::AtLeast(LONGEST_WAIT)
+            };
+            prop_assert_eq!(booking.turn(turns_from + number, now), expected);
         }
     }
 }

@@ -1,24 +1,28 @@
 //! The limits of an endpoint, for the wake-ups of one batch: how many requests at once, and how many per
-//! second.
+//! second. And of an organization: how many requests at once to all its endpoints, so that many that answer
+//! slowly do not hold the whole function.
 //!
-//! Whatever a batch takes of an endpoint's limits it takes once, for all its requests, when the first of them
+//! Whatever a batch takes of a limit it takes once, for all its requests, when the first of them
 //! gets so far. Those for which there is no room go back with one write for their turns, to come again when
 //! there should be some. Nobody waits for another endpoint here.
 //!
 //! Requests per second are tokens with times, paced within the batch. Requests at once are places, leased for
 //! the batch and given back when the last of its requests is over; the lease of who dies ends by itself.
 //! Without a wish of the owner places are counted only where it matters: two wake-ups in one batch, or an
-//! endpoint that answers slowly, which who finds out tells the others.
+//! endpoint that answers slowly, which who finds out tells the others; of an organization only the latter.
 
 mod booking;
 
 use std::future::pending;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use payload::id::EndpointId;
-use state::{Chain, Deferred, Endpoint, Holder, Limits, Places, StateError, Use};
+use payload::id::OrganizationId;
+use state::{
+    Chain, Deferred, Endpoint, Holder, Later, Limited, Limits, Places, Rate, StateError, Use,
+};
 use tokio::sync::{OnceCell, SemaphorePermit};
 use tokio::time::sleep;
 use tracing::warn;
@@ -31,17 +35,107 @@ use crate::plan::Turn;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A request that takes longer is counted, and makes its endpoint one whose requests are.
 const SLOW: Duration = Duration::from_millis(250);
+/// The same for an organization: what takes less holds nobody up.
+const SLOW_FOR_ALL: Duration = Duration::from_secs(1);
 /// What writing takes at most beside waiting and the request, while a lease must not end.
 const GRACE: Duration = Duration::from_secs(5);
+/// The longest timeout that an endpoint may have.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Turns are given up to this far ahead; who gets none comes again then. When a receiver becomes faster than
+/// it was, those who have a turn come so much too late at most.
+const LONGEST_WAIT: Duration = Duration::from_mins(2);
+/// A request is thought to take so long at least.
+const QUICKEST: Duration = Duration::from_millis(10);
+/// So much longer than the rate says is the time between two tokens: a request may be on its way for longer
+/// than the one before it.
+const MARGIN: f64 = 1.02;
 
-/// What a batch takes of an endpoint's limits.
+/// A limit of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limit {
+    of: Limited,
+    /// How many may be made at once.
+    at_once: u32,
+    /// Requests of so many wake-ups of a batch are counted, whether anybody was slow or not.
+    counted_from: u32,
+    per_second: Option<u16>,
+    /// Why who finds no place is deferred.
+    reason: Deferred,
+    /// A request that takes longer is counted, and has those of others counted.
+    slow: Duration,
+    /// By when whoever takes places has made its requests, or has died.
+    lease: Duration,
+}
+
+impl Limit {
+    /// An endpoint's.
+    pub(crate) fn of_endpoint(endpoint: &Endpoint) -> Self {
+        let timeout = Duration::from_secs(endpoint.timeout_seconds.into());
+        let counted_from = if endpoint.max_concurrency.is_some() {
+            1
+        } else {
+            2
+        };
+        Self {
+            of: Limited::Endpoint(endpoint.id),
+            at_once: endpoint.max_concurrency().into(),
+            counted_from,
+            per_second: endpoint.rate_per_second,
+            reason: Deferred::Concurrency,
+            slow: SLOW,
+            // The place of the organization is waited for while this one is held.
+            lease: 4 * PATIENCE + timeout + GRACE,
+        }
+    }
+
+    /// An organization's: so many requests at once.
+    pub(crate) fn of_organization(id: OrganizationId, at_once: u32) -> Self {
+        Self {
+            of: Limited::Organization(id),
+            at_once,
+            counted_from: u32::MAX,
+            per_second: None,
+            reason: Deferred::OrganizationConcurrency,
+            slow: SLOW_FOR_ALL,
+            // Others of the batch may wait for their endpoint meanwhile.
+            lease: 4 * PATIENCE + LONGEST_TIMEOUT + GRACE,
+        }
+    }
+
+    /// From one request to the next, when only so many are made per second.
+    fn interval(self) -> Option<Duration> {
+        let per_second = self.per_second?;
+        Some(Duration::from_secs(1).mul_f64(MARGIN) / u32::from(per_second))
+    }
+
+    /// The rate of requests, told far enough ahead that a batch waits for them.
+    fn rate(self) -> Option<Rate> {
+        Some(Rate::paced(self.interval()?, PATIENCE))
+    }
+
+    /// The rate at which wake-ups come again, when a request takes so long: that at which they are made.
+    fn turns(self, takes: Duration) -> Rate {
+        let of_places = takes.max(QUICKEST) / self.at_once.max(1);
+        let pace = of_places.max(self.interval().unwrap_or_default());
+        Rate::paced(pace, LONGEST_WAIT)
+    }
+
+    fn lease_end(self, now: Timestamp) -> Timestamp {
+        now.checked_add(self.lease).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// What a batch takes of a limit.
 pub(crate) struct Share<'l> {
     limits: &'l Limits,
+    limit: Limit,
     /// How many requests it wants to make.
     wanted: u32,
     known: Places,
     holder: Holder,
     booking: OnceCell<Booking>,
+    /// Places were taken, even if what else was to be taken could not be.
+    has_leased: AtomicBool,
     requests: Mutex<Requests>,
 }
 
@@ -57,55 +151,80 @@ struct Requests {
 
 /// Whether a request may be made.
 pub(crate) enum Admission<'s> {
-    /// It may, while this is held.
-    Go(Option<SemaphorePermit<'s>>),
+    /// It may, while these are held.
+    Go(Vec<SemaphorePermit<'s>>),
     /// Not before so long.
-    Later(Deferred, Duration),
+    Later(Deferred, Later),
+}
+
+/// What a batch takes of the limits that hold for one endpoint.
+#[derive(Clone, Copy)]
+pub(crate) struct Shares<'s> {
+    pub(crate) endpoint: &'s Share<'s>,
+    /// `None`: its requests are not limited.
+    pub(crate) organization: Option<&'s Share<'s>>,
+}
+
+impl<'s> Shares<'s> {
+    /// Waits a little until a request may be made, or says when to come again.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub(crate) async fn admit(self, turn: Turn, time: Time) -> Result<Admission<'s>, StateError> {
+        let mut places = Vec::new();
+        // All others wait for what a probe finds out.
+        if turn == Turn::Probe {
+            return Ok(Admission::Go(places));
+        }
+        // The organization last: only who could go takes one of its places.
+        for share in [Some(self.endpoint), self.organization]
+            .into_iter()
+            .flatten()
+        {
+            match share.admit(time).await? {
+                Admission::Go(place) => places.extend(place),
+                later @ Admission::Later(..) => return Ok(later),
+            }
+        }
+        Ok(Admission::Go(places))
+    }
+
+    /// Makes a request, which is counted when it takes long and has no place.
+    pub(crate) async fn watch<T>(self, request: impl Future<Output = T>, time: Time) -> T {
+        let request = self.endpoint.watch(request, time);
+        match self.organization {
+            Some(organization) => organization.watch(request, time).await,
+            None => request.await,
+        }
+    }
 }
 
 impl<'l> Share<'l> {
-    /// For so many requests to the endpoint of which this is known.
-    pub(crate) fn new(limits: &'l Limits, known: Places, wanted: usize) -> Self {
+    /// For so many requests; `known` is what was read of the limit.
+    pub(crate) fn new(limits: &'l Limits, limit: Limit, known: Places, wanted: usize) -> Self {
         Self {
             limits,
+            limit,
             wanted: u32::try_from(wanted).unwrap_or(u32::MAX),
             known,
             holder: Holder::new(rand::random()),
             booking: OnceCell::new(),
+            has_leased: AtomicBool::new(false),
             requests: Mutex::default(),
         }
     }
 
-    /// Waits a little until a request to the endpoint may be made, or says when to come again.
-    ///
-    /// # Errors
-    /// DynamoDB did not answer.
-    pub(crate) async fn admit(
-        &self,
-        endpoint: &Endpoint,
-        turn: Turn,
-        time: Time,
-    ) -> Result<Admission<'_>, StateError> {
-        // All others wait for what a probe finds out.
-        if turn == Turn::Probe {
-            return Ok(Admission::Go(None));
-        }
-        let book = || Booking::make(self, endpoint, time);
+    async fn admit(&self, time: Time) -> Result<Admission<'_>, StateError> {
+        let book = || Booking::make(self, time);
         let booking = self.booking.get_or_try_init(book).await?;
-        booking.admit(self.limits, endpoint, time).await
+        booking.admit(self, time).await
     }
 
-    /// Makes a request, which is counted when it takes long and has no place.
-    pub(crate) async fn watch<T>(
-        &self,
-        endpoint: &Endpoint,
-        request: impl Future<Output = T>,
-        time: Time,
-    ) -> T {
+    async fn watch<T>(&self, request: impl Future<Output = T>, time: Time) -> T {
         let started = time.now();
         let count = async {
-            sleep(SLOW).await;
-            self.count_in(endpoint, time.now()).await;
+            sleep(self.limit.slow).await;
+            self.count_in(time.now()).await;
             pending().await
         };
         let done = tokio::select! {
@@ -118,37 +237,34 @@ impl<'l> Share<'l> {
     }
 
     /// Counts a request that is under way and has no place.
-    async fn count_in(&self, endpoint: &Endpoint, now: Timestamp) {
-        if self.booking.get().is_some_and(Booking::has_places) {
+    async fn count_in(&self, now: Timestamp) {
+        if self.has_leased.load(Ordering::Relaxed) {
             return;
         }
         self.with_requests(|requests| requests.counted = true);
-        let until = lease_end(endpoint, now);
-        let counted = self
-            .limits
-            .count_in(endpoint.id, &self.holder, (now, until));
+        let (of, until) = (self.limit.of, self.limit.lease_end(now));
+        let counted = self.limits.count_in(of, &self.holder, (now, until));
         // The request is under way either way.
         if let Err(error) = counted.await {
-            warn!(endpoint.id = %endpoint.id, error = %Chain(&error), "a request is not counted");
+            warn!(limited = %of, error = %Chain(&error), "a request is not counted");
         }
     }
 
     /// Gives back what was taken, when all requests are over.
-    pub(crate) async fn give_back(&self, endpoint: EndpointId, now: Timestamp) {
+    pub(crate) async fn give_back(&self, now: Timestamp) {
         let requests = self.with_requests(|requests| *requests);
-        let booking = self.booking.get();
-        let has_places = booking.is_some_and(Booking::has_places);
-        if !has_places && !requests.counted {
+        if !self.has_leased.load(Ordering::Relaxed) && !requests.counted {
             return;
         }
-        let was_short = booking.is_some_and(Booking::was_short);
+        let was_short = self.booking.get().is_some_and(Booking::was_short);
         let used = Use {
             took: requests.mean(self.known.took()),
-            crowded: was_short || requests.slowest > SLOW,
+            crowded: was_short || requests.slowest > self.limit.slow,
         };
+        let of = self.limit.of;
         // What is not given back is free when the lease ends.
-        if let Err(error) = self.limits.release(endpoint, &self.holder, used, now).await {
-            warn!(endpoint.id = %endpoint, error = %Chain(&error), "places are not given back");
+        if let Err(error) = self.limits.release(of, &self.holder, used, now).await {
+            warn!(limited = %of, error = %Chain(&error), "places are not given back");
         }
     }
 
@@ -173,9 +289,44 @@ impl Requests {
     }
 }
 
-/// By when whoever takes places now has made its requests, or has died.
-fn lease_end(endpoint: &Endpoint, now: Timestamp) -> Timestamp {
-    let timeout = Duration::from_secs(endpoint.timeout_seconds.into());
-    now.checked_add(2 * PATIENCE + timeout + GRACE)
-        .unwrap_or(Timestamp::MAX)
+#[cfg(test)]
+mod tests {
+    use state::testing;
+
+    use super::*;
+
+    fn endpoint(max_concurrency: Option<u8>, rate_per_second: Option<u16>) -> Limit {
+        let key = state::DeliveryKey {
+            organization: "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+            event: "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+            endpoint: "ep_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+        };
+        Limit::of_endpoint(&Endpoint {
+            max_concurrency,
+            rate_per_second,
+            ..testing::account(key).endpoints.remove(0)
+        })
+    }
+
+    #[test]
+    fn turns_come_at_the_pace_at_which_the_endpoint_answers_and_not_above_its_rate() {
+        let pace = |milliseconds| Rate::paced(Duration::from_millis(milliseconds), LONGEST_WAIT);
+        for (concurrency, rate, takes, expected) in [
+            (None, None, 500, 100),
+            (Some(1), None, 500, 500),
+            (Some(1), None, 0, 10),
+            (Some(100), Some(10), 50, 102),
+            (Some(1), Some(10), 5_000, 5_000),
+        ] {
+            let takes = Duration::from_millis(takes);
+            assert_eq!(endpoint(concurrency, rate).turns(takes), pace(expected));
+        }
+    }
+
+    #[test]
+    fn a_rate_is_kept_with_a_margin_and_none_is_none() {
+        let expected = Rate::paced(Duration::from_micros(10_200), PATIENCE);
+        assert_eq!(endpoint(None, Some(100)).rate(), Some(expected));
+        assert_eq!(endpoint(None, None).rate(), None);
+    }
 }

@@ -35,9 +35,9 @@ const KEPT: SignedDuration = SignedDuration::from_hours(24);
 const CROWDED_FOR: SignedDuration = SignedDuration::from_mins(1);
 
 /// Whose limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Limited {
-    /// An organization's events.
+    /// An organization's events, and requests to all its endpoints.
     Organization(OrganizationId),
     /// Requests to an endpoint.
     Endpoint(EndpointId),
@@ -54,6 +54,8 @@ pub enum Flow {
     Returns,
     /// Tests of an endpoint that somebody asks for.
     Tests,
+    /// Deliveries of what is told of endpoints and deliveries.
+    News,
 }
 
 /// What a batch did with the places that it held.
@@ -98,6 +100,7 @@ impl Flow {
             Self::Requests => "requests",
             Self::Returns => "returns",
             Self::Tests => "tests",
+            Self::News => "news",
         }
     }
 }
@@ -170,34 +173,33 @@ impl Limits {
         Err(StateError::contended("take tokens"))
     }
 
-    /// Where the places of these endpoints are read together with what else is looked for.
-    pub fn keys(&self, endpoints: impl Iterator<Item = EndpointId>) -> Keys<'_> {
+    /// Where places are read together with what else is looked for.
+    pub fn keys(&self, of: impl Iterator<Item = Limited>) -> Keys<'_> {
         // One request must not name a key twice.
-        let endpoints: BTreeSet<EndpointId> = endpoints.collect();
-        let keys = endpoints.into_iter().map(Limited::Endpoint);
-        Keys(keys.map(|of| (&self.table, of.item())).collect())
+        let of: BTreeSet<Limited> = of.collect();
+        Keys(of.into_iter().map(|of| (&self.table, of.item())).collect())
     }
 
-    /// The places of an endpoint, as they are now.
+    /// Places, as they are now.
     ///
     /// # Errors
     /// DynamoDB did not answer, or the row cannot be read.
-    pub async fn places(&self, endpoint: EndpointId) -> Result<Places, StateError> {
+    pub async fn places(&self, of: Limited) -> Result<Places, StateError> {
         let get = self.client.get_item().table_name(&self.table);
-        let get = get.set_key(Some(Limited::Endpoint(endpoint).item()));
+        let get = get.set_key(Some(of.item()));
         let answer = get.consistent_read(true).send().await;
         let row = answer.map_err(StateError::while_doing("read places"))?.item;
         Places::read(row.unwrap_or_default())
     }
 
-    /// Takes up to `wanted` of the endpoint's `all` places, until they are given back, or until that time.
+    /// Takes up to `wanted` of `all` places, until they are given back, or until that time.
     /// `known`: the row as it was read. Answers how many there were, and the row.
     ///
     /// # Errors
     /// DynamoDB did not answer.
     pub async fn lease(
         &self,
-        endpoint: EndpointId,
+        of: Limited,
         holder: &Holder,
         (all, wanted): (u32, u32),
         mut known: Places,
@@ -221,7 +223,7 @@ impl Limits {
             if !names.is_empty() {
                 expression = format!("{expression} REMOVE {}", names.join(", "));
             }
-            let mut update = self.update(Limited::Endpoint(endpoint), now);
+            let mut update = self.update(of, now);
             for (name, holder) in names.iter().zip(dead) {
                 update = update.expression_attribute_names(name, holder);
             }
@@ -257,7 +259,7 @@ impl Limits {
     /// DynamoDB did not answer.
     pub async fn count_in(
         &self,
-        endpoint: EndpointId,
+        of: Limited,
         holder: &Holder,
         (now, until): (Timestamp, Timestamp),
     ) -> Result<(), StateError> {
@@ -266,7 +268,7 @@ impl Limits {
             since: now.as_millisecond(),
             until: until.as_millisecond(),
         };
-        self.update(Limited::Endpoint(endpoint), now)
+        self.update(of, now)
             .update_expression(
                 "SET #lease = :lease, crowded_until = :until, #ttl = :ttl ADD leased :one",
             )
@@ -286,13 +288,13 @@ impl Limits {
     /// DynamoDB did not answer. Then they are free when the lease ends.
     pub async fn release(
         &self,
-        endpoint: EndpointId,
+        of: Limited,
         holder: &Holder,
         used: Use,
         now: Timestamp,
     ) -> Result<(), StateError> {
         let mut expression = "SET #ttl = :ttl".to_owned();
-        let mut update = self.update(Limited::Endpoint(endpoint), now);
+        let mut update = self.update(of, now);
         if let Some(took) = used.took {
             expression.push_str(", took_ms = :took");
             let took = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
