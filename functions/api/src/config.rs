@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use payload::target::TargetPolicy;
+use state::Billing;
 use state::settings::{Faults, Resources, Settings};
 
 /// Settings of the function.
@@ -16,6 +17,8 @@ pub struct Config {
     pub(crate) retention: SignedDuration,
     /// Where webhooks may go.
     pub(crate) target_policy: TargetPolicy,
+    /// Whether access is sold.
+    pub(crate) billing: Billing,
 }
 
 impl Config {
@@ -30,6 +33,7 @@ impl Config {
             root_key_secret: settings.required("ROOT_KEY_SECRET"),
             platform_key_hash: settings.required("PLATFORM_KEY_HASH"),
             retention: settings.days("EVENT_RETENTION_DAYS"),
+            billing: settings.parsed("BILLING"),
             target_policy: settings.target_policy("ENDPOINT_PORTS"),
         };
         settings.check(config)

@@ -14,8 +14,8 @@ use payload::timestamp;
 use reply::Problem;
 use serde::Serialize;
 use state::{
-    Attempt, Deferral, Delivery, DeliveryKey, DeliveryStatus, EventFilter, Organization, Position,
-    Skipped, StoredEvent,
+    Attempt, Deferral, Delivery, DeliveryKey, DeliveryStatus, EventFilter, Held, Organization,
+    Position, Skipped, StoredEvent,
 };
 
 use crate::handler::{Api, Call};
@@ -41,6 +41,9 @@ pub(crate) struct View<'d> {
     /// Why it was not sent, when it was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<&'d Skipped>,
+    /// Why it is kept, when it is held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<Held>,
     #[serde(serialize_with = "timestamp::option::serialize")]
     next_attempt_at: Option<Timestamp>,
     /// That its next attempt was due and may not be made yet.
@@ -66,6 +69,7 @@ impl<'d> View<'d> {
             history: &delivery.history,
             response: delivery.response.as_deref(),
             skipped: delivery.skipped.as_ref(),
+            held: delivery.held,
             next_attempt_at: delivery.next_attempt_at,
             deferred: delivery.deferred,
             delivered_at: delivery.delivered_at,

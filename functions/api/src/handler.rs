@@ -9,8 +9,8 @@ use payload::id::OrganizationId;
 use payload::target::TargetPolicy;
 use reply::{Problem, authorization, header};
 use state::{
-    Access, AccessError, Account, Accounts, Aws, Caller, Credentials, Deliveries, DeliveryQueue,
-    Directory, Events, Keyring, Limits, Organization,
+    Access, AccessError, Account, Accounts, Aws, Billing, Caller, Credentials, Deliveries,
+    DeliveryQueue, Directory, Events, Keyring, Limits, Organization,
 };
 
 use crate::config::Config;
@@ -34,6 +34,7 @@ pub struct Api {
     pub(crate) limits: Limits,
     pub(crate) retention: SignedDuration,
     pub(crate) target_policy: TargetPolicy,
+    pub(crate) billing: Billing,
     pub(crate) resolver: Resolver,
 }
 
@@ -52,6 +53,7 @@ impl Api {
             platform_key_hash,
             retention,
             target_policy,
+            billing,
             ..
         } = config;
         let dynamodb = aws.dynamodb;
@@ -71,6 +73,7 @@ impl Api {
             retention,
             resolver: Resolver::new(target_policy.clone()),
             target_policy,
+            billing,
         }
     }
 
@@ -245,6 +248,13 @@ impl Call<'_> {
     pub(crate) async fn account(&self, api: &Api) -> Result<Account, Problem> {
         let account = api.accounts.read_account(self.organization()?).await?;
         account.ok_or_else(|| Problem::not_found("organization"))
+    }
+
+    /// The same for what only an organization with a plan may do.
+    pub(crate) async fn entitled_account(&self, api: &Api) -> Result<Account, Problem> {
+        let account = self.account(api).await?;
+        Problem::unless_recorded(api.billing.access(&account, self.now))?;
+        Ok(account)
     }
 
     /// The account the call is for, possibly a few seconds old.

@@ -53,7 +53,7 @@ struct Wanted {
 
 /// `POST /relays {"name"?, "dialect", "secret"?}`: the answer shows the URL, once.
 pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let account = call.account(api).await?;
+    let account = call.entitled_account(api).await?;
     let organization = account.organization.id;
     let wanted = read_strictly(reply::read_object(call.request)?, read);
     let wanted = wanted.map_err(Problem::invalid)?;

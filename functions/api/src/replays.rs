@@ -50,6 +50,9 @@ struct View<'r> {
     backfill: bool,
     even_if_disabled: bool,
     dry_run: bool,
+    /// Whether it sends what was held while the access was suspended, instead of a range.
+    #[serde(rename = "release")]
+    is_release: bool,
     rate_per_second: u32,
     /// Events looked at.
     examined: u64,
@@ -76,6 +79,7 @@ impl<'r> View<'r> {
             backfill: replay.backfill,
             even_if_disabled: replay.even_if_disabled,
             dry_run: replay.dry_run,
+            is_release: replay.is_release,
             rate_per_second: replay.rate_per_second,
             examined: replay.examined,
             found: &replay.found,
@@ -93,7 +97,7 @@ pub(crate) async fn create(
     call: &Call<'_>,
     endpoint: &str,
 ) -> Result<Response<Body>, Problem> {
-    let account = call.account(api).await?;
+    let account = call.entitled_account(api).await?;
     let endpoint = endpoints::find(&account, endpoint)?;
     let oldest = api.oldest(&account.organization, call.now);
     let blank = Replay {
@@ -107,6 +111,7 @@ pub(crate) async fn create(
         backfill: false,
         even_if_disabled: false,
         dry_run: false,
+        is_release: false,
         rate_per_second: DEFAULT_RATE,
         state: ReplayState::Running,
         after: None,
@@ -149,6 +154,7 @@ pub(crate) async fn create(
 /// Sends the first pages. What fails here recovery does, as it does the rest: the replay is written.
 async fn begin(api: &Api, replay: &mut Replay, now: Timestamp) {
     let replayer = Replayer {
+        billing: api.billing,
         accounts: &api.accounts,
         events: &api.events,
         deliveries: &api.deliveries,

@@ -32,7 +32,7 @@ pub(crate) async fn delivery(
     id: &str,
     endpoint: &str,
 ) -> Result<Response<Body>, Problem> {
-    let account = call.account(api).await?;
+    let account = call.entitled_account(api).await?;
     let even_if_disabled = read(call, read_even_if_disabled)?;
     if !endpoints::find(&account, endpoint)?.enabled && !even_if_disabled {
         return Err(disabled());
@@ -50,7 +50,7 @@ pub(crate) async fn delivery(
 /// `POST /events/{id}/replay {"endpoints"?, "even_if_disabled"?}`: the same for all deliveries of an event,
 /// or those to the endpoints named.
 pub(crate) async fn event(api: &Api, call: &Call<'_>, id: &str) -> Result<Response<Body>, Problem> {
-    let account = call.account(api).await?;
+    let account = call.entitled_account(api).await?;
     let (named, even_if_disabled) = read(call, |fields| {
         (
             read_endpoints(fields, &account),

@@ -2,8 +2,8 @@
 
 use jiff::SignedDuration;
 use payload::target::TargetPolicy;
-use state::Breaker;
 use state::settings::{Faults, Resources, Settings};
+use state::{Billing, Breaker};
 
 /// Settings of the function.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Config {
     pub(crate) organization_concurrency: u32,
     /// When an endpoint is left alone.
     pub(crate) breaker: Breaker,
+    /// Whether access is sold.
+    pub(crate) billing: Billing,
 }
 
 impl Config {
@@ -34,6 +36,7 @@ impl Config {
             retention: settings.days("EVENT_RETENTION_DAYS"),
             breaker: Breaker::after(settings.parsed("CIRCUIT_BREAKER_FAILURES")),
             organization_concurrency: settings.parsed("ORGANIZATION_CONCURRENCY"),
+            billing: settings.parsed("BILLING"),
             target_policy: settings.target_policy("ENDPOINT_PORTS"),
         };
         settings.check(config)

@@ -9,9 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
 use payload::id::{EndpointId, OrganizationId};
 use state::{
-    Accounts, Aws, Breaker, Chain, Credentials, Deferred, Deliveries, DeliveryKey, DeliveryQueue,
-    DeliveryStatus, Events, Keyring, Later, Limited, Limits, Message, News, Outcome, StateError,
-    WakeUp,
+    Accounts, Aws, Billing, Breaker, Chain, Credentials, Deferred, Deliveries, DeliveryKey,
+    DeliveryQueue, DeliveryStatus, Events, Keyring, Later, Limited, Limits, Message, News, Outcome,
+    StateError, WakeUp,
 };
 use tracing::{debug, error, warn};
 
@@ -40,6 +40,7 @@ pub struct Delivery {
     sender: Sender,
     pub(crate) retention: SignedDuration,
     pub(crate) breaker: Breaker,
+    pub(crate) billing: Billing,
     pub(crate) successes: Successes,
 }
 
@@ -76,6 +77,7 @@ impl Delivery {
             target_policy,
             breaker,
             organization_concurrency,
+            billing,
             ..
         } = config;
         Ok(Self {
@@ -94,6 +96,7 @@ impl Delivery {
             sender: Sender::new(target_policy)?,
             retention,
             breaker,
+            billing,
             successes: Successes::default(),
         })
     }
@@ -208,8 +211,12 @@ impl Delivery {
                 self.announce(account, News::Exhausted(row), now).await?;
                 return Ok(unnoted(row, account, now));
             }
-            (Plan::Hold(held), _) => {
-                self.hold(held, time.now()).await?;
+            (Plan::Hold(delivery, why), _) => {
+                self.hold(delivery, why, time.now()).await?;
+                return Ok(None);
+            }
+            (Plan::Cancel(delivery, access), _) => {
+                self.cancel(delivery, access, time.now()).await?;
                 return Ok(None);
             }
             (Plan::GiveUp(delivery, account), _) => {

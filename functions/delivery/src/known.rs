@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use payload::id::{EventId, OrganizationId};
 use state::{
-    Account, Chain, Delivery as Row, DeliveryKey, Endpoint, Found, Health, Limited, Places,
-    StateError, StoredEvent,
+    Account, Billing, Chain, Delivery as Row, DeliveryKey, Endpoint, Found, Health, Limited,
+    Places, StateError, StoredEvent,
 };
 use tracing::error;
 
@@ -24,6 +24,7 @@ pub(crate) struct Known {
     accounts: HashMap<OrganizationId, Arc<Account>>,
     /// Organizations that could not be read. What is another one's does not wait for them.
     unread: HashSet<OrganizationId>,
+    billing: Billing,
 }
 
 impl Known {
@@ -63,6 +64,7 @@ impl Known {
             places,
             accounts: HashMap::new(),
             unread: HashSet::new(),
+            billing: delivery.billing,
         };
         let mut doubtful = HashSet::new();
         for DeliveryKey {
@@ -78,12 +80,14 @@ impl Known {
             }
             let account = known.account(organization);
             let endpoint = account.and_then(|account| account.endpoint(endpoint));
-            if !endpoint.is_some_and(|endpoint| endpoint.enabled) {
+            let sends = |account| delivery.billing.access(account, now).sends();
+            if !endpoint.is_some_and(|endpoint| endpoint.enabled) || !account.is_some_and(sends) {
                 doubtful.insert(organization);
             }
         }
-        // What was read seconds ago may be older than the endpoint, and holding its deliveries would be
-        // for good: so an endpoint that is missing or disabled is looked at again.
+        // What was read seconds ago may be older than the endpoint or the payment, and holding its deliveries
+        // or cancelling them would be for good: so an endpoint that is missing or disabled is looked at again,
+        // and so is an organization without access.
         for organization in doubtful.difference(&known.unread.clone()) {
             let account = delivery.accounts.refresh(*organization, now).await;
             known.take(*organization, account);
@@ -120,6 +124,7 @@ impl Known {
         let event = self.events.get(&key.event);
         let event = event.filter(|event| event.is_kept(now));
         let (row, account) = (self.rows.get(&key), self.account(key.organization));
+        let account = account.map(|account| (account, self.billing.access(account, now)));
         Ok(plan(received, row, event, account, now))
     }
 

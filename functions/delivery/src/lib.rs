@@ -3,7 +3,8 @@
 //! Trigger: the delivery queue, whose messages are wake-ups. Effects: one HTTP request per wake-up
 //! that is due, one conditional write of the delivery's row, one wake-up for the next attempt; none of
 //! the first and last where the event cannot be said in the endpoint's dialect, which is counted, and none
-//! of the first while the endpoint's circuit is open. Of an endpoint that fails its health is written, once
+//! of the first while the endpoint's circuit is open, or while the organization has no access: then the
+//! delivery is held, or cancelled. Of an endpoint that fails its health is written, once
 //! per batch; one that is gone, or has failed for days, is disabled. That, and a delivery that was given up,
 //! are events of their own for those endpoints that want to know.
 //! Idempotent by the row: a wake-up for an attempt that was made is acknowledged without another.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use payload::retry::Failed;
-use state::{Answered, Attempt, Delivery, DeliveryStatus, Endpoint, HISTORY_LENGTH};
+use state::{Answered, Attempt, Delivery, DeliveryStatus, Endpoint, HISTORY_LENGTH, Held};
 
 use crate::failure::Failure;
 
@@ -66,7 +66,7 @@ pub(crate) fn apply(
     };
     // Sent although the endpoint is disabled: one attempt was asked for, and made.
     if !endpoint.enabled {
-        delivery.settle(DeliveryStatus::Held);
+        delivery.hold(Held::EndpointDisabled);
         return delivery;
     }
     let started_at = *delivery.schedule_started_at.get_or_insert(answer.at);

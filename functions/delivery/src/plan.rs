@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use payload::billing::access::Access;
 use payload::event_type::EventType;
 use state::{
-    Account, Delivery, DeliveryKey, DeliveryStatus, Endpoint, Gate, OVERDUE_AFTER, StoredEvent,
-    WakeUp,
+    Account, Delivery, DeliveryKey, DeliveryStatus, Endpoint, Gate, Held, OVERDUE_AFTER,
+    StoredEvent, WakeUp,
 };
 
 use crate::handler::Received;
@@ -20,8 +21,10 @@ pub(crate) enum Plan<'a> {
     WakeAgain(&'a Delivery),
     /// The attempt was recorded and was the last one, but maybe nobody was told.
     TellAgain(&'a Delivery, &'a Account),
-    /// Keep the delivery until someone asks for it.
-    Hold(Delivery),
+    /// Keep the delivery for as long as this is so.
+    Hold(Delivery, Held),
+    /// Send it never: the organization's access is this.
+    Cancel(Delivery, Access),
     /// It has waited for longer than its event is kept.
     GiveUp(Delivery, Option<&'a Account>),
     /// Make the attempt that follows on this state.
@@ -86,19 +89,19 @@ pub(crate) fn may_have_begun(wake_up: &WakeUp, redelivered: bool, now: Timestamp
     redelivered || !wake_up.first || age >= OVERDUE_AFTER
 }
 
-/// Decides about a wake-up.
+/// Decides about a wake-up. `account`: the organization's, with the access that it has.
 pub(crate) fn plan<'a>(
     received: &Received,
     row: Option<&'a Delivery>,
     event: Option<&'a StoredEvent>,
-    account: Option<&'a Account>,
+    account: Option<(&'a Account, Access)>,
     now: Timestamp,
 ) -> Plan<'a> {
     let wake_up = &received.wake_up;
     let key = wake_up.delivery();
     let Some(event) = event else {
         return match row.filter(|row| row.status.is_open()) {
-            Some(row) => Plan::GiveUp(row.clone(), account),
+            Some(row) => Plan::GiveUp(row.clone(), account.map(|(account, _)| account)),
             None => Plan::Done(key, "its event is no longer kept"),
         };
     };
@@ -107,7 +110,7 @@ pub(crate) fn plan<'a>(
             let was_last =
                 row.status == DeliveryStatus::Exhausted && wake_up.attempt == row.attempts;
             return match account.filter(|_| was_last) {
-                Some(account) => Plan::TellAgain(row, account),
+                Some((account, _)) => Plan::TellAgain(row, account),
                 None => Plan::Done(key, "it was finished before"),
             };
         }
@@ -132,20 +135,29 @@ pub(crate) fn plan<'a>(
     let delivery = row
         .cloned()
         .unwrap_or_else(|| Delivery::pending(key, event.event_type));
-    let endpoint = account.and_then(|account| {
-        let endpoint = account.endpoint(key.endpoint)?;
-        let attempted = Attempted {
-            event,
-            endpoint,
-            account,
-        };
-        let may_be_sent = endpoint.enabled || delivery.even_if_disabled || attempted.is_test();
-        may_be_sent.then_some(attempted)
-    });
-    match endpoint {
-        Some(attempted) => Plan::Attempt(delivery, attempted),
-        None => Plan::Hold(delivery),
+    let Some((account, access)) = account else {
+        return Plan::Hold(delivery, Held::EndpointGone);
+    };
+    // News of the access itself are sent whatever it is: else nobody would hear that it is over.
+    let is_news = event.event_type == EventType::BillingAccessChanged;
+    if !access.records() && !is_news {
+        return Plan::Cancel(delivery, access);
     }
+    let Some(endpoint) = account.endpoint(key.endpoint) else {
+        return Plan::Hold(delivery, Held::EndpointGone);
+    };
+    let attempted = Attempted {
+        event,
+        endpoint,
+        account,
+    };
+    if !endpoint.enabled && !delivery.even_if_disabled && !attempted.is_test() {
+        return Plan::Hold(delivery, Held::EndpointDisabled);
+    }
+    if !access.sends() && !is_news {
+        return Plan::Hold(delivery, Held::Suspended);
+    }
+    Plan::Attempt(delivery, attempted)
 }
 
 #[cfg(test)]
@@ -153,6 +165,7 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
     use payload::event_type::EventType;
     use payload::id::{EndpointId, EventId, OrganizationId};
+    use proptest::prelude::*;
     use state::{Deferred, DeliveryStatus, Later, testing};
 
     use super::*;
@@ -200,7 +213,11 @@ mod tests {
     }
 
     fn planned<'a>(world: &'a World, row: Option<&'a Delivery>) -> Plan<'a> {
-        let (event, account) = (Some(&world.event), Some(&world.account));
+        with_access(world, row, Access::Active)
+    }
+
+    fn with_access<'a>(world: &'a World, row: Option<&'a Delivery>, access: Access) -> Plan<'a> {
+        let (event, account) = (Some(&world.event), Some((&world.account, access)));
         plan(&world.received, row, event, account, now())
     }
 
@@ -209,7 +226,9 @@ mod tests {
             Plan::Done(..) => "done",
             Plan::WakeAgain(_) => "wake again",
             Plan::TellAgain(..) => "tell again",
-            Plan::Hold(_) => "hold",
+            Plan::Hold(_, Held::Suspended) => "suspend",
+            Plan::Hold(..) => "hold",
+            Plan::Cancel(..) => "cancel",
             Plan::GiveUp(..) => "give up",
             Plan::Attempt(..) => "attempt",
         }
@@ -296,6 +315,7 @@ mod tests {
             DeliveryStatus::Delivered,
             DeliveryStatus::Skipped,
             DeliveryStatus::Held,
+            DeliveryStatus::Cancelled,
         ] {
             check(2, false, status, 1, "done");
             check(1, true, status, 1, "done");
@@ -321,8 +341,104 @@ mod tests {
             ..world.account.clone()
         };
         for account in [Some(&deleted), None] {
+            let account = account.map(|account| (account, Access::Active));
             let held = plan(&world.received, None, Some(&world.event), account, now());
             assert_eq!(name(&held), "hold");
+        }
+    }
+
+    const ACCESS: [(Access, &str); 6] = [
+        (Access::Active, "attempt"),
+        (Access::Grace, "attempt"),
+        (Access::Suspended, "suspend"),
+        (Access::Pending, "cancel"),
+        (Access::Ended, "cancel"),
+        (Access::None, "cancel"),
+    ];
+
+    #[test]
+    fn what_the_access_does_not_send_waits_or_is_cancelled_whoever_asked_for_it() {
+        let mut world = world(2);
+        let retry = row(&world, DeliveryStatus::Retrying, 1);
+        let by_hand = Delivery {
+            by_hand: true,
+            even_if_disabled: true,
+            ..retry.clone()
+        };
+        for event_type in [EventType::CredentialIssued, EventType::WebhookTest] {
+            world.event.event_type = event_type;
+            for (access, expected) in ACCESS {
+                for row in [None, Some(&retry), Some(&by_hand)] {
+                    assert_eq!(
+                        name(&with_access(&world, row, access)),
+                        expected,
+                        "{access}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn news_of_the_access_are_sent_whatever_it_is() {
+        let mut world = world(1);
+        world.event.event_type = EventType::BillingAccessChanged;
+        for (access, _) in ACCESS {
+            assert_eq!(
+                name(&with_access(&world, None, access)),
+                "attempt",
+                "{access}"
+            );
+        }
+        world.account.endpoints[0].enabled = false;
+        for (access, _) in ACCESS {
+            assert_eq!(name(&with_access(&world, None, access)), "hold", "{access}");
+        }
+    }
+
+    #[test]
+    fn a_disabled_endpoint_is_the_reason_before_suspended_access_and_ended_access_before_both() {
+        let mut world = world(1);
+        world.account.endpoints[0].enabled = false;
+        let planned = |access| match with_access(&world, None, access) {
+            Plan::Hold(_, why) => Some(why),
+            Plan::Cancel(..) => None,
+            other => panic!("{access}: {other:?}"),
+        };
+        assert_eq!(planned(Access::Suspended), Some(Held::EndpointDisabled));
+        assert_eq!(planned(Access::Ended), None);
+    }
+
+    proptest! {
+        /// Whatever else is the case: nothing is sent without access but news of it, and nothing is held or
+        /// cancelled for the access of who has it.
+        #[test]
+        fn an_attempt_is_made_only_with_access(
+            (attempt, made) in (1_u32..4, 0_u32..4),
+            (redelivered, queued, enabled) in any::<(bool, bool, bool)>(),
+            (by_hand, even_if_disabled) in any::<(bool, bool)>(),
+            status in prop::sample::select(DeliveryStatus::ALL.to_vec()),
+            event_type in prop::sample::select(EventType::ALL.to_vec()),
+            (access, _) in prop::sample::select(ACCESS.to_vec()),
+        ) {
+            let mut world = world(attempt);
+            world.received.redelivered = redelivered;
+            world.event.event_type = event_type;
+            world.account.endpoints[0].enabled = enabled;
+            let row = Delivery {
+                queued,
+                by_hand,
+                even_if_disabled,
+                ..row(&world, status, made)
+            };
+            let is_news = event_type == EventType::BillingAccessChanged;
+            match with_access(&world, Some(&row), access) {
+                Plan::Attempt(..) => prop_assert!(access.sends() || is_news),
+                Plan::Hold(_, Held::Suspended) => prop_assert_eq!((access, is_news), (Access::Suspended, false)),
+                Plan::Cancel(_, given) => prop_assert!(given == access && !access.records() && !is_news),
+                Plan::Hold(..) => prop_assert!(!enabled && (access.records() || is_news)),
+                Plan::Done(..) | Plan::WakeAgain(_) | Plan::TellAgain(..) | Plan::GiveUp(..) => {}
+            }
         }
     }
 
@@ -376,14 +492,14 @@ mod tests {
     #[test]
     fn an_event_that_is_no_longer_kept_is_not_delivered() {
         let world = world(1);
-        let planned = plan(&world.received, None, None, Some(&world.account), now());
+        let account = Some((&world.account, Access::Active));
+        let planned = plan(&world.received, None, None, account, now());
         assert_eq!(name(&planned), "done");
         for (status, expected) in [
             (DeliveryStatus::Retrying, "give up"),
             (DeliveryStatus::Delivered, "done"),
         ] {
             let row = row(&world, status, 1);
-            let account = Some(&world.account);
             let planned = plan(&world.received, Some(&row), None, account, now());
             assert_eq!(name(&planned), expected, "{status}");
         }

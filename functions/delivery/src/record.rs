@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
+use payload::billing::access::Access;
 use payload::convert::Unmappable;
 use state::{
-    Account, Chain, Count, Deferred, DeliveryStatus, DisabledReason, Endpoint, Later, News,
+    Account, Chain, Count, Deferred, DeliveryStatus, DisabledReason, Endpoint, Held, Later, News,
     Recorded, StateError,
 };
 use tracing::{debug, info, warn};
@@ -45,17 +46,64 @@ impl Delivery {
         Ok(Cow::Owned(disabled))
     }
 
-    /// Keeps the delivery until someone asks for it.
+    /// Keeps the delivery for as long as this is so.
     pub(crate) async fn hold(
+        &self,
+        mut delivery: state::Delivery,
+        why: Held,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let key = delivery.key();
+        info!(event.id = %key.event, endpoint.id = %key.endpoint, "held: {}", why.why());
+        delivery.hold(why);
+        // If somebody else wrote in between, their state is newer than what this was decided from, and
+        // open only with a wake-up of its own.
+        let recorded = self.deliveries.record(&mut delivery, self.retention, now);
+        if recorded.await? == Recorded::Written && why == Held::Suspended {
+            return self.wake_if_paid(delivery, now).await;
+        }
+        Ok(())
+    }
+
+    /// Wakes up what was held a moment ago if the access is back by now.
+    ///
+    /// this function:  reads SUSPENDED ─── writes held ─── reads the entitlement again
+    /// the payment:                 writes ACTIVE ─── releases what the index shows as held
+    ///
+    /// A release that has passed does not find what is held after it. But then ACTIVE was written before the
+    /// hold, and this read, which is consistent, sees it. So one of the two finds the delivery, or both: then
+    /// one of them writes its row first, and the other one leaves it.
+    async fn wake_if_paid(
         &self,
         mut delivery: state::Delivery,
         now: Timestamp,
     ) -> Result<(), StateError> {
         let key = delivery.key();
-        info!(event.id = %key.event, endpoint.id = %key.endpoint, "held: the endpoint is disabled or gone");
-        delivery.settle(DeliveryStatus::Held);
-        // If somebody else wrote in between, their state is newer than what this was decided from, and
-        // open only with a wake-up of its own.
+        let entitled = self.accounts.entitlement(key.organization).await?;
+        if !self.billing.access_of(entitled.as_ref(), now).sends() {
+            return Ok(());
+        }
+        info!(event.id = %key.event, endpoint.id = %key.endpoint, "held no longer: the access is back");
+        delivery.resume(now);
+        let recorded = self.deliveries.record(&mut delivery, self.retention, now);
+        match recorded.await? {
+            Recorded::Written => self.wake_next(&delivery, now).await,
+            Recorded::Superseded(_) => Ok(()),
+        }
+    }
+
+    /// Sends the delivery never: the organization has no access, and nobody may ask for it as long as that is
+    /// so.
+    pub(crate) async fn cancel(
+        &self,
+        mut delivery: state::Delivery,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let key = delivery.key();
+        info!(event.id = %key.event, endpoint.id = %key.endpoint, "cancelled: the organization's access is {access}");
+        delivery.settle(DeliveryStatus::Cancelled);
+        // As in `hold`.
         let recorded = self.deliveries.record(&mut delivery, self.retention, now);
         recorded.await.map(drop)
     }

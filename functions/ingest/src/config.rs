@@ -1,6 +1,7 @@
 //! What the function is told by the template.
 
 use jiff::SignedDuration;
+use state::Billing;
 use state::settings::{Faults, Resources, Settings};
 
 /// Settings of the function.
@@ -15,6 +16,8 @@ pub struct Config {
     pub(crate) retention: SignedDuration,
     /// How many events an organization may send per second; 0 is no limit.
     pub(crate) events_per_second: u32,
+    /// Whether access is sold.
+    pub(crate) billing: Billing,
 }
 
 impl Config {
@@ -29,6 +32,7 @@ impl Config {
             root_key_secret: settings.required("ROOT_KEY_SECRET"),
             platform_key_hash: settings.required("PLATFORM_KEY_HASH"),
             retention: settings.days("EVENT_RETENTION_DAYS"),
+            billing: settings.parsed("BILLING"),
             events_per_second: settings.parsed("ORGANIZATION_EVENTS_PER_SECOND"),
         };
         settings.check(config)

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, Error, Request, RequestExt, Response};
+use payload::billing::access::Access;
+use payload::id::OrganizationId;
 use reply::{Problem, authorization, header};
 use state::{
-    Access, Account, Accounts, Aws, Caller, Credentials, DeliveryQueue, Events, Keyring, Limits,
+    Account, Accounts, Aws, Billing, Caller, Credentials, DeliveryQueue, Events, Keyring, Limits,
 };
 
 use crate::config::Config;
@@ -18,7 +20,7 @@ const BASE: &str = "/api/v1/";
 /// The function, with its connections.
 #[derive(Debug)]
 pub struct Ingest {
-    access: Access,
+    access: state::Access,
     pub(crate) keyring: Keyring,
     pub(crate) accounts: Accounts,
     pub(crate) credentials: Credentials,
@@ -26,13 +28,22 @@ pub struct Ingest {
     pub(crate) queue: DeliveryQueue,
     pub(crate) retention: SignedDuration,
     rate_limit: RateLimit,
+    billing: Billing,
 }
 
-/// Whom a request is for, and when it came.
+/// Whom a request is for, what they may do, and when it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
     pub(crate) account: Arc<Account>,
+    pub(crate) access: Access,
     pub(crate) now: Timestamp,
+}
+
+impl Context {
+    /// Refuses what is not recorded.
+    pub(crate) fn require_plan(&self) -> Result<(), Problem> {
+        Problem::unless_recorded(self.access)
+    }
 }
 
 impl Ingest {
@@ -43,11 +54,12 @@ impl Ingest {
             platform_key_hash,
             retention,
             events_per_second,
+            billing,
             ..
         } = config;
         let limits = Limits::new(aws.dynamodb.clone(), resources.accounts_table.clone());
         Self {
-            access: Access::new(platform_key_hash),
+            access: state::Access::new(platform_key_hash),
             keyring,
             accounts: Accounts::new(aws.dynamodb.clone(), resources.accounts_table),
             credentials: Credentials::new(aws.dynamodb.clone(), resources.credentials_table),
@@ -55,6 +67,7 @@ impl Ingest {
             queue: DeliveryQueue::new(aws.sqs, resources.delivery_queue_url),
             retention,
             rate_limit: RateLimit::new(limits, events_per_second),
+            billing,
         }
     }
 
@@ -121,10 +134,30 @@ impl Ingest {
         now: Timestamp,
     ) -> Result<Context, Problem> {
         let organization = caller.organization(header(request, "x-organization-id")?)?;
-        let account = self.accounts.account(organization, now).await?;
-        Ok(Context {
-            account: account.ok_or_else(|| Problem::not_found("organization"))?,
+        let context = self.context_for(organization, now).await?;
+        context.ok_or_else(|| Problem::not_found("organization"))
+    }
+
+    /// A request for this organization, if there is such a one.
+    pub(crate) async fn context_for(
+        &self,
+        organization: OrganizationId,
+        now: Timestamp,
+    ) -> Result<Option<Context>, Problem> {
+        let mut account = self.accounts.account(organization, now).await?;
+        let access = |account: &Arc<Account>| self.billing.access(account, now);
+        // What was read seconds ago may be older than the payment, and a sender need not repeat what is
+        // refused.
+        if account
+            .as_ref()
+            .is_some_and(|account| !access(account).records())
+        {
+            account = self.accounts.refresh(organization, now).await?;
+        }
+        Ok(account.map(|account| Context {
+            access: access(&account),
+            account,
             now,
-        })
+        }))
     }
 }

@@ -6,7 +6,7 @@
 //! them. A webhook that came through a
 //! relay and cannot be read becomes a quarantine row instead. Idempotent by the `Idempotency-Key`
 //! header, or by what the event's dialect makes unique. Who sends more than the organization's rate is
-//! refused with 429 before anything is written. Who retries: the sender; a retry continues
+//! refused with 429 before anything is written, and who has no access with 403. Who retries: the sender; a retry continues
 //! with the same event id wherever the first request stopped.
 
 #![forbid(unsafe_code)]

@@ -1,7 +1,8 @@
 //! The webhooks of a source system, sent by itself to the URL of a relay.
 //!
 //! A sender that repeats what is answered 4xx would repeat a body that cannot be read for ever to no
-//! end (Beedeez: 100 times in ten minutes). Such a body is taken into quarantine and answered 202.
+//! end (Beedeez: 100 times in ten minutes). Such a body is taken into quarantine and answered 202. And what
+//! comes for an organization without access is answered 200, and not kept.
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::http::HeaderMap;
@@ -37,6 +38,14 @@ struct QuarantineAnswer<'a> {
     recognised: Recognised,
 }
 
+/// The answer to a webhook of an organization without access.
+#[derive(Serialize)]
+struct Ignored<'a> {
+    ignored: bool,
+    error: &'a str,
+    message: &'a str,
+}
+
 /// `POST /api/v1/relay/{token}` and `/relay/{token}/{event}`.
 pub(crate) async fn receive(
     ingest: &Ingest,
@@ -55,12 +64,12 @@ pub(crate) async fn receive(
         // One answer for every reason: whoever guesses learns nothing.
         Problem::new(401, "bad_signature", "the signature is not valid")
     })?;
-    let account = ingest.accounts.account(relay.organization_id, now).await?;
-    let context = Context {
-        account: account.ok_or_else(|| Problem::not_found("relay"))?,
-        now,
-    };
+    let context = ingest.context_for(relay.organization_id, now).await?;
+    let context = context.ok_or_else(|| Problem::not_found("relay"))?;
     ingest.admit(1, &context).await?;
+    if let Err(refused) = context.require_plan() {
+        return Ok(ignore(&relay, &context, &refused));
+    }
     let options = Options {
         dialect: Some(relay.dialect),
         event: event_name(request, event),
@@ -73,6 +82,22 @@ pub(crate) async fn receive(
         }
         Err(error) => quarantine(ingest, &relay, body, options.event, error, now).await,
     }
+}
+
+/// Answers what would be refused anywhere else. The source system has no part in what the organization pays
+/// for: it would repeat the webhook, and then switch off what is to work again when the access is back.
+fn ignore(relay: &Relay, context: &Context, refused: &Problem) -> Response<Body> {
+    warn!(
+        relay.id = %relay.id,
+        organization.id = %relay.organization_id,
+        "ignored: the organization's access is {}", context.access,
+    );
+    let answer = Ignored {
+        ignored: true,
+        error: refused.code(),
+        message: refused.message(),
+    };
+    reply::json(200, &answer)
 }
 
 /// The relay of a token. A mistyped one costs no look-up.

@@ -37,6 +37,7 @@ pub(crate) async fn again(
     }
 
     ingest.admit(1, context).await?;
+    context.require_plan()?;
     let given = request.body().as_ref();
     let (body, received_at) = if given.is_empty() {
         (webhook.body()?, webhook.id.created_at())

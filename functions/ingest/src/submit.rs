@@ -126,6 +126,7 @@ pub(crate) async fn accept(
     idempotency_key: Option<String>,
     context: &Context,
 ) -> Result<Answer, Problem> {
+    context.require_plan()?;
     let organization = &context.account.organization;
     let recognised = parsed.recognised;
     let warnings = std::mem::take(&mut parsed.warnings);

@@ -1,6 +1,7 @@
 //! What the function is told by the template.
 
 use jiff::SignedDuration;
+use state::Billing;
 use state::settings::{Faults, Resources, Settings};
 
 /// Settings of the function.
@@ -9,6 +10,8 @@ pub struct Config {
     pub(crate) resources: Resources,
     /// How long deliveries are kept.
     pub(crate) retention: SignedDuration,
+    /// Whether access is sold.
+    pub(crate) billing: Billing,
 }
 
 impl Config {
@@ -20,6 +23,7 @@ impl Config {
         let mut settings = Settings::new(lookup);
         let config = Self {
             resources: settings.resources(),
+            billing: settings.parsed("BILLING"),
             retention: settings.days("EVENT_RETENTION_DAYS"),
         };
         settings.check(config)

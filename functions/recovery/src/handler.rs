@@ -1,4 +1,4 @@
-//! One run: a beat, the sweep, the audit, the later looks, the replays.
+//! One run: a beat, the sweep, the audit, the later looks, the entitlements, the replays.
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use state::{
-    Accounts, Aws, Chain, Deliveries, DeliveryKey, DeliveryQueue, Events, OVERDUE_AFTER,
+    Accounts, Aws, Billing, Chain, Deliveries, DeliveryKey, DeliveryQueue, Events, OVERDUE_AFTER,
     StateError, Watermarks,
 };
 use tracing::{debug, error, info, warn};
@@ -52,6 +52,7 @@ pub struct Recovery {
     pub(crate) deliveries: Deliveries,
     pub(crate) queue: DeliveryQueue,
     pub(crate) retention: SignedDuration,
+    pub(crate) billing: Billing,
 }
 
 /// One run, with what it has done so far.
@@ -71,6 +72,7 @@ impl Recovery {
         let Config {
             resources,
             retention,
+            billing,
         } = config;
         let dynamodb = aws.dynamodb;
         Self {
@@ -83,6 +85,7 @@ impl Recovery {
             ),
             queue: DeliveryQueue::new(aws.sqs, resources.delivery_queue_url),
             retention,
+            billing,
         }
     }
 
@@ -186,11 +189,13 @@ impl Run<'_> {
         self.heed("look late", looked);
     }
 
-    /// Counts what is stuck, and goes on with replays.
+    /// Counts what is stuck, settles entitlements, and goes on with replays, those too that this starts.
     async fn go_on(&mut self) {
         let stuck = self.recovery.deliveries.count_stuck().await;
         let stuck = self.heed("count what is stuck", stuck);
         self.report.deliveries_stuck = stuck.unwrap_or_default();
+        let settled = self.settle().await;
+        self.heed("settle entitlements", settled);
         let replayed = self.replay().await;
         self.heed("replay", replayed);
     }

@@ -3,7 +3,8 @@
 //! Trigger: a schedule, each minute. Effects: a *sweep* of the index `due` sends the wake-ups of
 //! deliveries that wait for longer than the queue keeps a message; an *audit* compares every accepted
 //! event with its deliveries and makes lost wake-ups again, three times each, after which the delivery is
-//! `stuck` and an alarm reports it; replays of ranges go on. One beat through the queue each minute tells
+//! `stuck` and an alarm reports it; organizations whose access the clock has changed are told, and what was
+//! held for it is released; replays of ranges go on. One beat through the queue each minute tells
 //! how long the queue takes, and while it takes long the audit waits.
 //! Idempotent: what is sent twice is stale or a duplicate the receiver knows by its `webhook-id`; how far
 //! each part got is kept, and a run that dies is continued by the next one. Who retries: the next run,
@@ -18,6 +19,7 @@
 mod audit;
 mod clock;
 mod config;
+mod entitlements;
 mod handler;
 mod late;
 mod replays;

@@ -13,6 +13,7 @@ impl Run<'_> {
     pub(crate) async fn replay(&mut self) -> Result<(), StateError> {
         let recovery = self.recovery;
         let replayer = Replayer {
+            billing: recovery.billing,
             accounts: &recovery.accounts,
             events: &recovery.events,
             deliveries: &recovery.deliveries,

@@ -31,6 +31,8 @@ pub struct Report {
     pub sweep_lag_ms: i64,
     /// How long ago the last beat was sent that came through the queue: a minute when all is well.
     pub queue_age_ms: i64,
+    /// Organizations whose access was another than the one that was told.
+    pub access_changed: u64,
     /// Deliveries that replays sent.
     pub replayed: u64,
     /// Parts of the run that failed. The next run does them again.
@@ -62,6 +64,7 @@ impl Report {
             audit_resent,
             audit_unaccounted,
             sweep_sent,
+            access_changed,
             replayed,
             recovery_failures,
             ..
@@ -70,6 +73,7 @@ impl Report {
             audit_resent,
             audit_unaccounted,
             sweep_sent,
+            access_changed,
             replayed,
             recovery_failures,
         ];
@@ -153,6 +157,6 @@ mod tests {
             };
             assert_eq!(metric["Unit"], unit);
         }
-        assert_eq!(metrics["Metrics"].as_array().unwrap().len(), 10);
+        assert_eq!(metrics["Metrics"].as_array().unwrap().len(), 11);
     }
 }

@@ -136,7 +136,7 @@ impl Facts {
             Subject::Batch => self.batch.as_ref()?.id.as_deref(),
             Subject::Recipient => self.recipient.as_ref()?.email.as_deref(),
             // An operational event has data of its own.
-            Subject::Endpoint => None,
+            Subject::Endpoint | Subject::Organization => None,
         }
     }
 }

@@ -40,6 +40,13 @@ macro_rules! id {
                 Self(Ulid::from_parts(milliseconds, u128::from_be_bytes(bytes)))
             }
 
+            /// One that is the same whenever it is made of the same: the first 16 bytes of a digest stand for
+            /// what is random about others.
+            pub fn made_of(at: Timestamp, digest: [u8; 16]) -> Self {
+                let milliseconds = u64::try_from(at.as_millisecond()).unwrap_or(0);
+                Self(Ulid::from_parts(milliseconds, u128::from_be_bytes(digest)))
+            }
+
             /// What sorts before all that are made at this time or later.
             pub fn least(at: Timestamp) -> Self {
                 let milliseconds = u64::try_from(at.as_millisecond()).unwrap_or(0);

@@ -1,5 +1,5 @@
 //! What certhooks tells of itself: that an endpoint fails, that it was disabled or enabled, that a
-//! delivery was given up, and tests.
+//! delivery was given up, that what is paid for has changed, and tests.
 //!
 //! The envelope is that of every canonical event; `data` is of its own, and holds no data of people. No
 //! other dialect has words for it.
@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::billing::access::Access;
 use crate::dialect::Dialect;
 use crate::event_type::EventType;
 use crate::id::{EndpointId, EventId, OrganizationId};
@@ -32,14 +33,16 @@ pub struct Operational {
 /// `data` of an operational event.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Data {
-    /// Whose endpoint it is.
+    /// Whose it is.
     pub organization_id: OrganizationId,
     /// Where the event comes from: certhooks itself.
     pub source: Source,
-    /// The endpoint it is about.
-    pub endpoint: About,
+    /// The endpoint it is about. Of `billing.access_changed` none: it is about the organization.
+    pub endpoint: Option<About>,
     /// Of `delivery.exhausted`: the delivery that was given up.
     pub delivery: Option<GivenUp>,
+    /// Of `billing.access_changed`: from what to what.
+    pub access: Option<AccessChanged>,
     /// Of `webhook.test`: the body that was asked for, as the endpoint's dialect writes it.
     pub sample: Option<Value>,
 }
@@ -82,6 +85,20 @@ pub struct GivenUp {
     pub last_error: Option<String>,
     /// The status of the last answer, where there was one.
     pub last_status: Option<u16>,
+}
+
+/// What an organization's plan gives it, and gave it before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AccessChanged {
+    /// What it was told to be before.
+    pub from: Access,
+    /// What it is.
+    pub to: Access,
+    /// Since when. `null`: there is no subscription, and there never was one.
+    #[serde(serialize_with = "timestamp::option::serialize")]
+    pub since: Option<Timestamp>,
+    /// The plan, where it is known.
+    pub plan: Option<String>,
 }
 
 impl Source {

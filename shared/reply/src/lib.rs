@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Request, Response};
+use payload::billing::access::Access;
 use payload::dialect::{self, Dialect, ParseError, Recognised};
 use payload::event_type::EventType;
 use payload::fault::Faults;
@@ -99,6 +100,18 @@ impl Problem {
             retry_after: Some(whole_seconds(wait)),
             ..Self::new(429, "rate_limited", message)
         }
+    }
+
+    /// `Ok` for what an organization does whose events are recorded, 403 for any other.
+    ///
+    /// # Errors
+    /// Its access is not such.
+    pub fn unless_recorded(access: Access) -> Result<(), Self> {
+        if access.records() {
+            return Ok(());
+        }
+        let message = format!("the organization has no plan with webhooks: its access is {access}");
+        Err(Self::new(403, "plan_required", message))
     }
 
     /// 404 for a thing of this kind.

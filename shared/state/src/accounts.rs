@@ -12,12 +12,15 @@ use payload::timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::audit_log::{Action, Actor, AuditLine, Changes};
+use crate::billing::Entitled;
 use crate::cache::Cache;
 use crate::endpoints::{DisabledReason, Endpoint};
 use crate::error::StateError;
 use crate::health::Health;
 use crate::keys::KeyRecord;
-use crate::keyspace::{self, ENDPOINT_PREFIX, ORGANIZATION, ORGANIZATIONS, SIGNING_KEY_PREFIX};
+use crate::keyspace::{
+    self, ENDPOINT_PREFIX, ENTITLEMENT, ORGANIZATION, ORGANIZATIONS, SIGNING_KEY_PREFIX,
+};
 use crate::relays::Relay;
 use crate::rows::{Item, Page, from_item, key, sort_key, text, to_item};
 use crate::signing_keys::SigningKey;
@@ -55,6 +58,8 @@ pub struct Account {
     pub signing_keys: Vec<SigningKey>,
     /// How those of them are doing that fail.
     pub health: HashMap<EndpointId, Health>,
+    /// What it is entitled to, if it ever was to anything.
+    pub entitlement: Option<Entitled>,
 }
 
 impl Account {
@@ -164,6 +169,7 @@ impl Accounts {
         let mut endpoints = Vec::new();
         let mut signing_keys = Vec::new();
         let mut health = HashMap::new();
+        let mut entitlement = None;
         while let Some(page) = pages.next().await {
             for item in page
                 .map_err(StateError::while_doing("read an organization"))?
@@ -172,6 +178,7 @@ impl Accounts {
             {
                 match sort_key(&item) {
                     Some(ORGANIZATION) => organization = Some(from_item(item)?),
+                    Some(ENTITLEMENT) => entitlement = Some(from_item(item)?),
                     Some(sk) if sk.starts_with(ENDPOINT_PREFIX) => endpoints.push(from_item(item)?),
                     Some(sk) if sk.starts_with(SIGNING_KEY_PREFIX) => {
                         signing_keys.push(from_item(item)?);
@@ -190,6 +197,7 @@ impl Accounts {
             endpoints,
             signing_keys,
             health,
+            entitlement,
         }))
     }
 

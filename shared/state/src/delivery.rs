@@ -13,6 +13,7 @@ use crate::bucket::Bucket;
 use crate::deferral::Deferral;
 use crate::delivery_key::DeliveryKey;
 use crate::delivery_status::{DeliveryStatus, Skipped};
+use crate::held::Held;
 use crate::keyspace;
 use crate::queue::WakeUp;
 
@@ -85,6 +86,9 @@ pub struct Delivery {
     /// Why it was not sent, when it was skipped.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub skipped: Option<Skipped>,
+    /// Why it is held, when it is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub held: Option<Held>,
     /// When the next attempt is due.
     #[serde(
         serialize_with = "timestamp::option::serialize",
@@ -165,6 +169,7 @@ impl Delivery {
             history: Vec::new(),
             response: None,
             skipped: None,
+            held: None,
             schedule_started_at: None,
             deferred_ms: 0,
             next_attempt_at: None,
@@ -193,12 +198,31 @@ impl Delivery {
     /// Nothing is to be attempted any more, for now or for good.
     pub fn settle(&mut self, status: DeliveryStatus) {
         self.status = status;
+        self.held = None;
         self.next_attempt_at = None;
         self.queued = false;
         self.recovered = None;
         self.deferred = None;
         self.even_if_disabled = false;
         self.by_hand = false;
+    }
+
+    /// Nothing is to be attempted until this is over.
+    pub fn hold(&mut self, why: Held) {
+        self.settle(DeliveryStatus::Held);
+        self.held = Some(why);
+    }
+
+    /// Goes on where it was before it was held, with an attempt that a message in the queue wakes up now.
+    pub fn resume(&mut self, now: Timestamp) {
+        self.settle(DeliveryStatus::waiting_after(self.attempts));
+        self.next_attempt_at = Some(now);
+        self.queued = true;
+    }
+
+    /// Whether it is held for as long as its organization's access is suspended.
+    pub fn is_suspended(&self) -> bool {
+        self.status == DeliveryStatus::Held && self.held == Some(Held::Suspended)
     }
 
     /// Whether it was given up, and there is something to tell: not of what is told itself.
@@ -220,7 +244,7 @@ impl Delivery {
 }
 
 /// A row as it is stored: a delivery that is to be attempted carries the keys of the index `due`, and one
-/// that was given up those of its partition for these.
+/// that was given up, or is held until its organization's access returns, those of its partition for these.
 #[derive(Serialize)]
 pub(crate) struct DeliveryRow<'a> {
     #[serde(flatten)]
@@ -237,6 +261,9 @@ impl<'a> DeliveryRow<'a> {
         let key = delivery.key();
         let due = if delivery.status == DeliveryStatus::Stuck {
             Some((keyspace::STUCK.to_owned(), delivery.updated_at))
+        } else if delivery.is_suspended() {
+            let place = keyspace::suspended(key.organization, key.endpoint);
+            Some((place, key.event.created_at()))
         } else {
             let look_at = delivery.look_at();
             look_at.map(|at| (Bucket::of(key.event, at).to_string(), at))
@@ -312,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_attempted_or_stuck_is_in_the_index_and_nothing_else() {
+    fn what_is_to_be_attempted_stuck_or_suspended_is_in_the_index_and_nothing_else() {
         let mut delivery = delivery();
         delivery.next_attempt_at = Some("2026-11-21T10:30:00Z".parse().unwrap());
         for status in DeliveryStatus::ALL {
@@ -321,6 +348,17 @@ mod tests {
             assert_eq!(is_indexed, status.is_open(), "{status}");
             assert_eq!(item(&delivery).contains_key("due_at"), is_indexed);
         }
+        for (why, is_indexed) in [
+            (Held::Suspended, true),
+            (Held::EndpointDisabled, false),
+            (Held::EndpointGone, false),
+        ] {
+            delivery.hold(why);
+            assert_eq!(item(&delivery).contains_key("due"), is_indexed, "{why:?}");
+            assert!(from_item::<Delivery>(item(&delivery)).unwrap() == delivery);
+        }
+        delivery.resume(delivery.updated_at);
+        assert!(delivery.held.is_none() && item(&delivery).contains_key("due"));
     }
 
     #[test]

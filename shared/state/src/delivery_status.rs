@@ -18,10 +18,12 @@ pub enum DeliveryStatus {
     Delivered,
     /// All attempts of the schedule failed.
     Exhausted,
-    /// Kept until someone asks for it: the endpoint was disabled or gone.
+    /// Kept until someone asks for it, or the organization's access returns: [`Held`](crate::Held) says why.
     Held,
     /// Not sent: the event cannot be said in the endpoint's dialect.
     Skipped,
+    /// Not sent: the organization's access had ended.
+    Cancelled,
     /// Its wake-up was lost, and lost again each time recovery made another: a fault of ours, which an
     /// alarm reports. A redriven message or a replay still delivers it.
     Stuck,
@@ -29,13 +31,14 @@ pub enum DeliveryStatus {
 
 impl DeliveryStatus {
     /// Every status.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Pending,
         Self::Retrying,
         Self::Delivered,
         Self::Exhausted,
         Self::Held,
         Self::Skipped,
+        Self::Cancelled,
         Self::Stuck,
     ];
 
@@ -56,6 +59,7 @@ impl DeliveryStatus {
             Self::Exhausted => "exhausted",
             Self::Held => "held",
             Self::Skipped => "skipped",
+            Self::Cancelled => "cancelled",
             Self::Stuck => "stuck",
         }
     }
@@ -64,7 +68,9 @@ impl DeliveryStatus {
     pub const fn is_open(self) -> bool {
         match self {
             Self::Pending | Self::Retrying | Self::Stuck => true,
-            Self::Delivered | Self::Exhausted | Self::Held | Self::Skipped => false,
+            Self::Delivered | Self::Exhausted | Self::Held | Self::Skipped | Self::Cancelled => {
+                false
+            }
         }
     }
 
@@ -72,7 +78,12 @@ impl DeliveryStatus {
     pub const fn is_scheduled(self) -> bool {
         match self {
             Self::Pending | Self::Retrying => true,
-            Self::Delivered | Self::Exhausted | Self::Held | Self::Skipped | Self::Stuck => false,
+            Self::Delivered
+            | Self::Exhausted
+            | Self::Held
+            | Self::Skipped
+            | Self::Cancelled
+            | Self::Stuck => false,
         }
     }
 }

@@ -14,11 +14,17 @@ pub(crate) const HEALTH_PREFIX: &str = "health#";
 pub(crate) const SIGNING_KEY_PREFIX: &str = "jwk#";
 pub(crate) const KEY_PREFIX: &str = "key#";
 pub(crate) const RELAY_PREFIX: &str = "relay#";
-/// Sort key of an organization's own row. Sorts after `endpoint#…`, `health#…` and `jwk#…`, so that one
-/// query up to here reads an organization with its endpoints, how they are doing, and its signing keys.
+/// Sort key of what an organization is entitled to.
+pub(crate) const ENTITLEMENT: &str = "entitlement";
+/// Sort key of an organization's own row. Sorts after `endpoint#…`, `entitlement`, `health#…` and `jwk#…`, so
+/// that one query up to here reads an organization with its endpoints, how they are doing, what it is entitled
+/// to, and its signing keys.
 pub(crate) const ORGANIZATION: &str = "org";
 /// Partition that lists all organizations.
 pub(crate) const ORGANIZATIONS: &str = "organizations";
+
+/// Partition that lists the organizations about whose entitlement something is to be done.
+pub(crate) const ENTITLEMENTS_DUE: &str = "entitlements";
 
 /// Sort key of the row of limits.
 pub(crate) const LIMIT: &str = "limit";
@@ -145,6 +151,17 @@ pub(crate) fn due_from(at: Timestamp) -> String {
     format!("{:013}", at.as_millisecond())
 }
 
+/// Organizations about whose entitlement something is to be done sort by the millisecond.
+pub(crate) fn entitlement_due(at: Timestamp, organization: OrganizationId) -> String {
+    format!("{}#{organization}", due_from(at))
+}
+
+/// Partition of the index `due` that lists what is held for an endpoint while its organization's access is
+/// suspended, in the order of the events.
+pub(crate) fn suspended(organization: OrganizationId, endpoint: EndpointId) -> String {
+    format!("suspended#{organization}#{endpoint}")
+}
+
 /// How many events of a bucket were audited.
 pub(crate) fn audited(bucket: Bucket) -> String {
     format!("audited#{bucket}")
@@ -197,6 +214,7 @@ mod tests {
      {
         assert!(ENDPOINT_PREFIX < HEALTH_PREFIX && HEALTH_PREFIX < ORGANIZATION);
         assert!(ENDPOINT_PREFIX < SIGNING_KEY_PREFIX && SIGNING_KEY_PREFIX < ORGANIZATION);
+        assert!(ENDPOINT_PREFIX < ENTITLEMENT && ENTITLEMENT < ORGANIZATION);
         assert!(ORGANIZATION < RELAY_PREFIX && ORGANIZATION < "stats#");
     }
 }

@@ -13,12 +13,13 @@ use payload::event::{Facts, Source};
 use payload::event_type::EventType;
 use payload::id::{EndpointId, OrganizationId};
 use payload::idempotency::IdempotencyKey;
-use payload::operational::{About, Data, GivenUp, Operational, Source as Certhooks};
+use payload::operational::{About, AccessChanged, Data, GivenUp, Operational, Source as Certhooks};
 use serde_json::Value;
 use tracing::{info, warn};
 
 use crate::accept::{IdempotencyRow, Receipt, Submission, wake};
 use crate::accounts::{Account, Organization};
+use crate::billing::Change;
 use crate::delivery::Delivery;
 use crate::endpoints::Endpoint;
 use crate::error::StateError;
@@ -44,6 +45,8 @@ pub enum News<'a> {
     Failing(&'a Endpoint, Failing),
     /// This endpoint was enabled or disabled, and is as it is since then.
     Switched(&'a Endpoint),
+    /// The organization's access has changed.
+    AccessChanged(&'a Change),
     /// Somebody asked for a test of this endpoint, with this sample of a body.
     Test(&'a Endpoint, Option<Value>),
 }
@@ -98,6 +101,7 @@ impl News<'_> {
                 let told = Told::new(event_type, at, account, about);
                 told.with_key(vec![at.as_millisecond().to_string()])
             }
+            News::AccessChanged(change) => access_changed(account, change, now),
             News::Test(endpoint, sample) => {
                 let mut told = Told::new(EventType::WebhookTest, now, account, about(endpoint));
                 told.endpoints = vec![endpoint.id];
@@ -129,6 +133,42 @@ fn exhausted(account: &Account, delivery: &Delivery) -> Option<Told> {
     ])
 }
 
+/// To all who subscribe to it: it is about none of them.
+fn access_changed(account: &Account, change: &Change, now: Timestamp) -> Option<Told> {
+    let event_type = EventType::BillingAccessChanged;
+    let time = |at: Option<Timestamp>| at.map_or(0, Timestamp::as_millisecond).to_string();
+    let mut told = Told {
+        event_type,
+        timestamp: change.since.unwrap_or(now),
+        key: None,
+        data: data(account),
+        endpoints: account.subscribers(event_type),
+    };
+    told.data.access = Some(AccessChanged {
+        from: change.from,
+        to: change.to,
+        since: change.since,
+        plan: change.plan.clone(),
+    });
+    told.with_key(vec![
+        time(change.told_at),
+        change.to.to_string(),
+        time(change.since),
+    ])
+}
+
+/// What all news have in common.
+fn data(account: &Account) -> Data {
+    Data {
+        organization_id: account.organization.id,
+        source: Certhooks::CERTHOOKS,
+        endpoint: None,
+        delivery: None,
+        access: None,
+        sample: None,
+    }
+}
+
 fn about(endpoint: &Endpoint) -> About {
     About {
         id: endpoint.id,
@@ -149,11 +189,8 @@ impl Told {
             timestamp,
             key: None,
             data: Data {
-                organization_id: account.organization.id,
-                source: Certhooks::CERTHOOKS,
-                endpoint: about,
-                delivery: None,
-                sample: None,
+                endpoint: Some(about),
+                ..data(account)
             },
             endpoints,
         }
@@ -161,11 +198,13 @@ impl Told {
 
     /// One event for this key, if anyone hears it.
     fn with_key(mut self, key: Vec<String>) -> Option<Self> {
-        let whole = [
-            self.event_type.to_string(),
-            self.data.endpoint.id.to_string(),
-        ];
-        self.key = Some(whole.into_iter().chain(key).collect());
+        let about = self
+            .data
+            .endpoint
+            .as_ref()
+            .map(|about| about.id.to_string());
+        let whole = [self.event_type.to_string()].into_iter().chain(about);
+        self.key = Some(whole.chain(key).collect());
         (!self.endpoints.is_empty()).then_some(self)
     }
 }
@@ -200,8 +239,9 @@ impl Teller<'_> {
         };
         let organization = account.organization.id;
         let event_type = told.event_type;
-        // Tests have a limit of their own.
-        if told.key.is_some() && !self.has_room(organization, &told, now).await? {
+        // Tests have a limit of their own, and what is paid for changes rarely and must be heard of.
+        let is_limited = told.key.is_some() && event_type != EventType::BillingAccessChanged;
+        if is_limited && !self.has_room(organization, &told, now).await? {
             warn!(event.r#type = %event_type, organization.id = %organization,
                 "not told: the organization has been told too much");
             return Ok(None);
@@ -290,6 +330,7 @@ fn without_facts(event: &Operational, now: Timestamp) -> Parsed {
 
 #[cfg(test)]
 mod tests {
+    use payload::billing::access::Access;
     use payload::event_type::Subscription;
     use payload::id::EventId;
     use serde_json::{Value, json};
@@ -336,6 +377,7 @@ mod tests {
             ],
             signing_keys: Vec::new(),
             health: std::collections::HashMap::new(),
+            entitlement: None,
         }
     }
 
@@ -503,6 +545,46 @@ mod tests {
         assert_eq!(reason(&changed), "gone");
         changed.enabled = true;
         assert_eq!(reason(&changed), Value::Null);
+    }
+
+    #[test]
+    fn who_subscribes_hears_of_the_access_whoever_else_is_disabled() {
+        let mut account = account();
+        account.endpoints = vec![
+            endpoint('A', &["*", "billing.*"]),
+            endpoint('B', &["billing.access_changed"]),
+            endpoint('C', &["*"]),
+        ];
+        account.endpoints[1].enabled = false;
+        let change = Change {
+            from: Access::Grace,
+            to: Access::Suspended,
+            since: Some(at(5)),
+            plan: Some("enterprise".to_owned()),
+            told_at: Some(at(1)),
+        };
+        let told = News::AccessChanged(&change).told(&account, at(10)).unwrap();
+        assert_eq!(told.endpoints, [id('A'), id('B')]);
+        assert_eq!(told.timestamp, at(5));
+        let expected = json!({
+            "from": "GRACE", "to": "SUSPENDED", "plan": "enterprise",
+            "since": payload::timestamp::canonical(at(5)),
+        });
+        let data = data(&told);
+        assert_eq!(
+            (&data["access"], &data["endpoint"]),
+            (&expected, &Value::Null)
+        );
+        let again = Change {
+            told_at: Some(at(2)),
+            ..change.clone()
+        };
+        let key = |change: &Change| {
+            let told = News::AccessChanged(change).told(&account, at(99));
+            told.unwrap().key
+        };
+        assert_eq!(told.key, key(&change));
+        assert_ne!(told.key, key(&again));
     }
 
     #[test]

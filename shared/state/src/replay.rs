@@ -28,7 +28,7 @@ pub enum ReplayState {
     Done,
     /// Someone stopped it.
     Cancelled,
-    /// The endpoint was disabled or deleted in the middle.
+    /// The endpoint was disabled or deleted in the middle, or the organization's access ended.
     Stopped,
 }
 
@@ -58,6 +58,9 @@ pub struct Replay {
     pub even_if_disabled: bool,
     /// Whether they are only counted.
     pub dry_run: bool,
+    /// Whether it goes over what was held while the access was suspended, instead of over events.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub is_release: bool,
     /// At most so many a second.
     pub rate_per_second: u32,
     /// Whether it goes on.
@@ -99,6 +102,10 @@ impl Replay {
     /// Whether a delivery is to be sent again. One that this replay has sent already is not, whatever
     /// became of it: a run that stops halfway repeats nothing.
     pub fn chooses(&self, delivery: &Delivery) -> bool {
+        if self.is_release {
+            // By when it was held. Held again it is chosen again: there is nothing else to repeat.
+            return delivery.is_suspended() && delivery.updated_at >= self.since;
+        }
         let is_new = delivery.revision == 0 && self.backfill;
         delivery.replayed_by != Some(self.id)
             && (is_new || self.statuses.contains(&delivery.status))
@@ -132,6 +139,7 @@ mod tests {
 
     use super::*;
     use crate::delivery_key::DeliveryKey;
+    use crate::held::Held;
 
     fn now() -> Timestamp {
         "2026-11-21T10:00:00Z".parse().unwrap()
@@ -149,6 +157,7 @@ mod tests {
             backfill: false,
             even_if_disabled: false,
             dry_run: false,
+            is_release: false,
             rate_per_second: 20,
             state: ReplayState::Running,
             after: None,
@@ -221,6 +230,28 @@ mod tests {
         assert!(!replay.chooses(&delivery) && replay.has_begun(&delivery));
         replay.id = "rpl_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
         assert!(replay.chooses(&delivery));
+    }
+
+    #[test]
+    fn a_release_chooses_what_is_held_for_the_access_since_its_beginning() {
+        let mut delivery = Delivery::pending(DeliveryKey::NONE, EventType::CredentialIssued);
+        delivery.updated_at = now();
+        let mut replay = replay();
+        replay.is_release = true;
+        assert!(!replay.chooses(&delivery));
+        for (why, is_chosen) in [
+            (Held::Suspended, true),
+            (Held::EndpointDisabled, false),
+            (Held::EndpointGone, false),
+        ] {
+            delivery.hold(why);
+            assert_eq!(replay.chooses(&delivery), is_chosen, "{why:?}");
+        }
+        delivery.hold(Held::Suspended);
+        delivery.replayed_by = Some(replay.id);
+        assert!(replay.chooses(&delivery));
+        replay.since = now() + SignedDuration::from_secs(1);
+        assert!(!replay.chooses(&delivery));
     }
 
     #[test]

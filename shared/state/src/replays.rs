@@ -5,6 +5,7 @@
 //! done already shows in the rows.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +15,7 @@ use tracing::error;
 
 use crate::accepted_event::AcceptedEvent;
 use crate::accounts::{Account, Accounts};
+use crate::billing::Billing;
 use crate::deliveries::Deliveries;
 use crate::delivery::Delivery;
 use crate::delivery_key::DeliveryKey;
@@ -21,7 +23,7 @@ use crate::endpoints::Endpoint;
 use crate::error::{Chain, StateError};
 use crate::events::Events;
 use crate::keyspace::{self, PK, SK};
-use crate::queue::DeliveryQueue;
+use crate::queue::{DeliveryQueue, WakeUp};
 use crate::replay::{Replay, ReplayState};
 use crate::restart::Restart;
 use crate::rows::{self, Page, from_item, key, page_end, sort_key, text, to_item};
@@ -36,6 +38,8 @@ const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// What working on replays needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Replayer<'a> {
+    /// Whether access is sold.
+    pub billing: Billing,
     /// The table of organizations.
     pub accounts: &'a Accounts,
     /// The table of events.
@@ -61,6 +65,25 @@ struct ReplayRow<'a> {
 }
 
 impl Replayer<'_> {
+    /// The endpoint that a replay goes to, as long as it may. While the access is suspended it may, but for a
+    /// release: what it sends is held.
+    fn target<'a>(
+        &self,
+        replay: &Replay,
+        account: Option<&'a Account>,
+        now: Timestamp,
+    ) -> Option<&'a Endpoint> {
+        let account = account?;
+        let endpoint = account.endpoint(replay.endpoint_id)?;
+        let access = self.billing.access(account, now);
+        let has_access = match replay.is_release {
+            true => access.sends(),
+            false => access.records(),
+        };
+        let may_be_sent = has_access && (endpoint.enabled || replay.even_if_disabled);
+        (may_be_sent || replay.dry_run).then_some(endpoint)
+    }
+
     /// Sends the next page of a replay; `false` when there is nothing more to do for now: it is over, far
     /// enough ahead, or somebody else works on it.
     ///
@@ -72,15 +95,18 @@ impl Replayer<'_> {
         }
         let organization = replay.organization_id;
         let mut account = self.accounts.account(organization, now).await?;
-        if target(replay, account.as_deref()).is_none() {
-            // What was read seconds ago may be older than the endpoint.
+        if self.target(replay, account.as_deref(), now).is_none() {
+            // What was read seconds ago may be older than the endpoint, or the payment.
             account = self.accounts.refresh(organization, now).await?;
         }
-        let Some(endpoint) = target(replay, account.as_deref()) else {
+        let Some(endpoint) = self.target(replay, account.as_deref(), now) else {
             replay.state = ReplayState::Stopped;
             self.deliveries.save_replay(replay, now).await?;
             return Ok(false);
         };
+        if replay.is_release {
+            return self.release_some(replay, now).await;
+        }
         let page = self.events.accepted_between(
             replay.organization_id,
             replay.after,
@@ -136,6 +162,17 @@ impl Replayer<'_> {
                 wake_ups.push((delivery.wake_up(), delivery.wait(now)));
             }
         }
+        self.send_chosen(replay, chosen, wake_ups, now).await
+    }
+
+    /// Starts these deliveries again, each at its time, and sends their wake-ups beside others.
+    pub(crate) async fn send_chosen(
+        &self,
+        replay: &mut Replay,
+        chosen: Vec<(Delivery, Timestamp)>,
+        mut wake_ups: Vec<(WakeUp, Duration)>,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
         let this = &*replay;
         let writes: Vec<_> = chosen
             .into_iter()
@@ -158,13 +195,6 @@ impl Replayer<'_> {
         replay.replayed += wake_ups.len() as u64;
         Ok(())
     }
-}
-
-/// The endpoint that a replay goes to, as long as it may.
-fn target<'a>(replay: &Replay, account: Option<&'a Account>) -> Option<&'a Endpoint> {
-    let endpoint = account?.endpoint(replay.endpoint_id)?;
-    let may_be_sent = endpoint.enabled || replay.even_if_disabled || replay.dry_run;
-    may_be_sent.then_some(endpoint)
 }
 
 impl Deliveries {

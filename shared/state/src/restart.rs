@@ -34,6 +34,7 @@ impl Delivery {
         self.recovered = None;
         self.deferred = None;
         self.skipped = None;
+        self.held = None;
         self.replays += 1;
         self.replayed_by = restart.by.or(self.replayed_by);
         self.even_if_disabled = restart.even_if_disabled;

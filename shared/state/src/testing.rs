@@ -2,10 +2,14 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
+use payload::billing::access::{Access, Entitlement, Step};
 use payload::dialect::Dialect;
 use payload::event_type::{EventType, Subscription};
+use serde_json::Value;
 
 use crate::accounts::{Account, Organization};
+use crate::billing::Entitled;
 use crate::delivery_key::DeliveryKey;
 use crate::endpoints::Endpoint;
 use crate::events::StoredEvent;
@@ -32,7 +36,20 @@ pub fn account(key: DeliveryKey) -> Account {
         endpoints: vec![endpoint],
         signing_keys: Vec::new(),
         health: HashMap::new(),
+        entitlement: None,
     }
+}
+
+/// Access that is this from then on, and that from then on.
+pub fn entitlement(steps: &[(Timestamp, Access)]) -> Entitlement {
+    let step = |&(from, access): &(Timestamp, Access)| Step { from, access };
+    Entitlement::new(steps.iter().map(step))
+}
+
+/// The row of an organization that has this access since it was made.
+pub fn entitled(access: Access) -> Entitled {
+    let since = Timestamp::UNIX_EPOCH;
+    Entitled::written(None, entitlement(&[(since, access)]), Value::Null, since)
 }
 
 /// A root key that is none of anybody's.
@@ -52,6 +69,6 @@ pub fn event(key: DeliveryKey) -> StoredEvent {
         endpoint_ids: vec![key.endpoint],
         body: b"{}".to_vec(),
         converted: None,
-        kept_until: jiff::Timestamp::MAX,
+        kept_until: Timestamp::MAX,
     }
 }

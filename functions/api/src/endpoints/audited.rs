@@ -1,6 +1,7 @@
 //! What the audit log says of a change of an endpoint.
 
 use jiff::Timestamp;
+use payload::billing::access::Access;
 use payload::secret::Secret;
 use serde_json::{Map, Value};
 use state::{Changes, Endpoint, EndpointSecrets};
@@ -9,11 +10,12 @@ use super::change::Configured;
 use super::view::View;
 
 /// Members of the view that are not the owner's settings, or follow from others, or are secret in part.
-const LEFT_OUT: [&str; 7] = [
+const LEFT_OUT: [&str; 8] = [
     "id",
     "created_at",
     "updated_at",
     "disabled",
+    "suspended_by",
     "health",
     "not_representable",
     "auth",
@@ -49,6 +51,7 @@ pub(super) fn deletion(endpoint: &Endpoint, now: Timestamp) -> Changes {
         endpoint: endpoint.clone(),
         secrets: EndpointSecrets::new(Secret::generate(&mut rand::rng())),
         health: None,
+        access: Access::Active,
     };
     let mut members = shown(&unopened, now);
     members.shift_remove("header_names");
@@ -101,6 +104,7 @@ mod tests {
             endpoint,
             secrets,
             health: None,
+            access: Access::Active,
         }
     }
 

@@ -1,5 +1,6 @@
 //! An endpoint with the members of a body in place of its own.
 
+use payload::billing::access::Access;
 use payload::custom_headers::CustomHeaders;
 use payload::event_type::EventType;
 use payload::fields::{Fields, MAX_NAME, read_strictly};
@@ -17,12 +18,13 @@ const MAX_TIMEOUT_SECONDS: u64 = 30;
 const MAX_CONCURRENCY: u8 = 100;
 const MAX_RATE: u16 = 1_000;
 
-/// An endpoint, what is secret about it, and how it is doing while it fails.
+/// An endpoint, what is secret about it, how it is doing while it fails, and whether it is paid for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Configured {
     pub(super) endpoint: Endpoint,
     pub(super) secrets: EndpointSecrets,
     pub(super) health: Option<Health>,
+    pub(super) access: Access,
 }
 
 /// The endpoint with the members of a body in place of its own.
@@ -35,6 +37,7 @@ pub(super) fn change(
         mut endpoint,
         mut secrets,
         health,
+        access,
     } = current.clone();
     let current = &current.endpoint;
     let mut named = None;
@@ -73,6 +76,7 @@ pub(super) fn change(
             endpoint,
             secrets,
             health,
+            access,
         }),
         (true, false) => Err(Problem::unrepresentable(endpoint.dialect, types, faults)),
         (false, _) => Err(Problem::invalid(faults)),

@@ -33,13 +33,14 @@ const MAX_UPDATE_TRIES: usize = 3;
 
 /// `POST /endpoints`: the answer shows the secret, once.
 pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let account = call.account(api).await?;
+    let account = call.entitled_account(api).await?;
     let body = reply::read_object(call.request)?;
     let id = EndpointId::new(call.now, &mut rand::rng());
     let blank = Configured {
         endpoint: Endpoint::blank(id, account.organization.id, call.now),
         secrets: EndpointSecrets::new(Secret::generate(&mut rand::rng())),
         health: None,
+        access: api.billing.access(&account, call.now),
     };
     let mut made = change(&blank, body, &api.target_policy)?;
     target::check(&api.target_policy, &api.resolver, &made.endpoint.url).await?;
@@ -65,7 +66,7 @@ pub(crate) async fn list(api: &Api, call: &Call<'_>) -> Result<Response<Body>, P
     let account = call.account(api).await?;
     let mut all = Vec::with_capacity(account.endpoints.len());
     for endpoint in &account.endpoints {
-        all.push(open(api, &account, endpoint).await?);
+        all.push(open(api, call, &account, endpoint).await?);
     }
     let views: Vec<View<'_>> = all.iter().map(|it| View::new(it, call.now)).collect();
     Ok(page::answer(&views, None))
@@ -74,7 +75,7 @@ pub(crate) async fn list(api: &Api, call: &Call<'_>) -> Result<Response<Body>, P
 /// `GET /endpoints/{id}`.
 pub(crate) async fn get(api: &Api, call: &Call<'_>, id: &str) -> Result<Response<Body>, Problem> {
     let account = call.account(api).await?;
-    let found = open(api, &account, find(&account, id)?).await?;
+    let found = open(api, call, &account, find(&account, id)?).await?;
     Ok(reply::json(200, &View::new(&found, call.now)))
 }
 
@@ -85,7 +86,13 @@ pub(crate) async fn update(
     id: &str,
 ) -> Result<Response<Body>, Problem> {
     let body = reply::read_object(call.request)?;
-    let with_body = |current: &Configured| change(current, body.clone(), &api.target_policy);
+    let enables = body.get("enabled").is_some_and(|enabled| enabled == true);
+    let with_body = |current: &Configured| {
+        if enables {
+            Problem::unless_recorded(current.access)?;
+        }
+        change(current, body.clone(), &api.target_policy)
+    };
     let changed = apply(api, call, id, Action::EndpointUpdated, with_body).await?;
     if body.contains_key("enabled") {
         let account = call.account(api).await?;
@@ -104,7 +111,7 @@ async fn apply(
 ) -> Result<Configured, Problem> {
     for _ in 0..MAX_UPDATE_TRIES {
         let account = call.account(api).await?;
-        let current = open(api, &account, find(&account, id)?).await?;
+        let current = open(api, call, &account, find(&account, id)?).await?;
         let mut changed = change(&current)?;
         if changed.endpoint.url != current.endpoint.url {
             target::check(&api.target_policy, &api.resolver, &changed.endpoint.url).await?;
@@ -149,7 +156,7 @@ pub(crate) async fn reseal(
         if api.keyring.is_current(&endpoint.sealed) {
             continue;
         }
-        let mut current = open(api, account, endpoint).await?;
+        let mut current = open(api, call, account, endpoint).await?;
         api.keyring
             .seal_endpoint(&mut current.endpoint, &current.secrets);
         current.endpoint.updated_at = call.now;
@@ -162,12 +169,18 @@ pub(crate) async fn reseal(
     Ok(resealed)
 }
 
-/// An endpoint with its secrets, and how it is doing.
-async fn open(api: &Api, account: &Account, endpoint: &Endpoint) -> Result<Configured, Problem> {
+/// An endpoint with its secrets, how it is doing, and what its organization's access is.
+async fn open(
+    api: &Api,
+    call: &Call<'_>,
+    account: &Account,
+    endpoint: &Endpoint,
+) -> Result<Configured, Problem> {
     Ok(Configured {
         endpoint: endpoint.clone(),
         secrets: api.keyring.open_endpoint(endpoint).await?,
         health: account.health.get(&endpoint.id).cloned(),
+        access: api.billing.access(account, call.now),
     })
 }
 

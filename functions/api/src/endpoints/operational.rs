@@ -35,7 +35,7 @@ struct Answer {
 /// `POST /endpoints/{id}/test {"event_type"?}`: sends `webhook.test` to the endpoint, also to a disabled one,
 /// by the way that every event goes. With an event type the body that such an event would have is in it.
 pub(crate) async fn test(api: &Api, call: &Call<'_>, id: &str) -> Result<Response<Body>, Problem> {
-    let account = call.account(api).await?;
+    let account = call.entitled_account(api).await?;
     let endpoint = find(&account, id)?;
     let body = reply::read_options(call.request)?;
     let sample = read_strictly(body, |fields| read_sample(endpoint.dialect, fields));

@@ -1,5 +1,6 @@
 //! What a configuration makes of an endpoint.
 
+use payload::billing::access::Access;
 use payload::dialect::Dialect;
 use payload::id::{EndpointId, OrganizationId};
 use payload::receiver_auth::ReceiverAuth;
@@ -14,6 +15,7 @@ use super::change::{Configured, change};
 fn blank() -> Configured {
     let now = "2026-11-21T10:00:00Z".parse().unwrap();
     Configured {
+        access: Access::Active,
         endpoint: Endpoint::blank(EndpointId::NIL, OrganizationId::NIL, now),
         secrets: EndpointSecrets::new(Secret::generate(&mut rand::rng())),
         health: None,

@@ -1,6 +1,7 @@
 //! An endpoint as it is shown.
 
 use jiff::Timestamp;
+use payload::billing::access::Access;
 use payload::dialect::Dialect;
 use payload::event_type::{EventType, Subscription};
 use payload::id::EndpointId;
@@ -30,6 +31,9 @@ pub(super) struct View<'e> {
     enabled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     disabled: Option<Disabled>,
+    /// Why it is sent nothing although it is enabled, as long as the organization's access is not such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suspended_by: Option<&'static str>,
     /// While it fails.
     #[serde(skip_serializing_if = "Option::is_none")]
     health: Option<ShownHealth>,
@@ -94,6 +98,7 @@ impl<'e> View<'e> {
             endpoint,
             secrets,
             health,
+            access,
         } = configured;
         Self {
             id: endpoint.id,
@@ -109,6 +114,7 @@ impl<'e> View<'e> {
             ed25519_signature: endpoint.ed25519_signature,
             enabled: endpoint.enabled,
             disabled: endpoint.disabled,
+            suspended_by: suspended_by(*access),
             health: health.as_ref().map(|health| ShownHealth::new(health, now)),
             retry_schedule: &endpoint.retry_schedule,
             timeout_seconds: endpoint.timeout_seconds,
@@ -128,6 +134,18 @@ impl<'e> View<'e> {
             secret: Some(configured.secrets.secret.expose().to_owned()),
             ..Self::new(configured, now)
         }
+    }
+}
+
+/// Why an organization's endpoints are sent nothing. Nobody writes it into their rows: when the access returns
+/// they are what their owner made of them.
+const fn suspended_by(access: Access) -> Option<&'static str> {
+    match access {
+        Access::Active | Access::Grace => None,
+        Access::Suspended => Some("plan_suspended"),
+        Access::Pending => Some("plan_pending"),
+        Access::Ended => Some("plan_ended"),
+        Access::None => Some("no_plan"),
     }
 }
 
@@ -175,6 +193,7 @@ mod tests {
             endpoint: Endpoint::blank(EndpointId::NIL, OrganizationId::NIL, now),
             secrets: EndpointSecrets::new(Secret::generate(&mut rand::rng())),
             health: None,
+            access: Access::Active,
         }
     }
 

@@ -4,11 +4,12 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use crate::billing::access::Access;
 use crate::dialect::{Dialect, Hints, parse};
 use crate::event::Event;
 use crate::event_type::EventType;
 use crate::id::{EndpointId, EventId, OrganizationId};
-use crate::operational::{About, Data, GivenUp, Operational, Source};
+use crate::operational::{About, AccessChanged, Data, GivenUp, Operational, Source};
 
 /// The zone in which the example of Toolzz is read and written.
 pub(super) const TIME_ZONE: &str = "America/Sao_Paulo";
@@ -138,7 +139,14 @@ pub(super) fn operational(event_type: EventType) -> Operational {
         last_error: Some("server_error".to_owned()),
         last_status: Some(503),
     };
+    let access = AccessChanged {
+        from: Access::Grace,
+        to: Access::Suspended,
+        since: Some("2026-03-18T10:29:12.000Z".parse().expect("a time")),
+        plan: Some("enterprise".to_owned()),
+    };
     let is_given_up = event_type == EventType::DeliveryExhausted;
+    let is_access = event_type == EventType::BillingAccessChanged;
     Operational {
         id: event_id(),
         event_type,
@@ -146,8 +154,9 @@ pub(super) fn operational(event_type: EventType) -> Operational {
         data: Data {
             organization_id: organization(),
             source: Source::CERTHOOKS,
-            endpoint: about,
+            endpoint: (!is_access).then_some(about),
             delivery: is_given_up.then_some(given_up),
+            access: is_access.then_some(access),
             sample: None,
         },
     }

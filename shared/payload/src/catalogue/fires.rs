@@ -37,6 +37,9 @@ pub(super) const fn canonical(event_type: EventType) -> &'static str {
         EventType::DeliveryExhausted => {
             "Every attempt of a delivery failed. It is not attempted again unless that is asked for."
         }
+        EventType::BillingAccessChanged => {
+            "What the organization has paid for has changed, or has run out. It is sent whatever the access is: else nobody would hear that it is over."
+        }
         EventType::WebhookTest => {
             "Somebody asked for a test of the endpoint: `POST /api/v1/endpoints/{id}/test`. It goes to that endpoint only, whatever it subscribes to and whichever dialect it reads."
         }

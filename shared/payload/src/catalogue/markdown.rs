@@ -27,7 +27,7 @@ pub fn markdown() -> String {
     overview(&mut page, &catalogue);
     page += "\n## The canonical body\n\nAll types that are posted have the same members; what a source did not say is `null`.\n\n";
     canonical_members(&mut page, &catalogue, false);
-    page += "\n## The body of operational events\n\n`endpoint.*`, `delivery.*` and `webhook.test` are made by certhooks, and refused from anyone else. See [operational-events.md](operational-events.md).\n\n";
+    page += "\n## The body of operational events\n\n`endpoint.*`, `delivery.*`, `billing.*` and `webhook.test` are made by certhooks, and refused from anyone else. See [operational-events.md](operational-events.md).\n\n";
     canonical_members(&mut page, &catalogue, true);
     for entry in &catalogue {
         section(&mut page, entry);

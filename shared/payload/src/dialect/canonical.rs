@@ -89,7 +89,7 @@ pub(super) fn read(mut root: Fields<'_>, hints: Hints<'_>) -> Option<Draft> {
             Subject::Batch => ("batch", "id"),
             Subject::Recipient => ("recipient", "email"),
             // Not reached: such an event is refused by its type.
-            Subject::Endpoint => ("endpoint", "id"),
+            Subject::Endpoint | Subject::Organization => ("endpoint", "id"),
         };
         data.fault_within(part, member, "required");
     }

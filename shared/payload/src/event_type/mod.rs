@@ -54,6 +54,8 @@ pub enum EventType {
     EndpointEnabled,
     /// Every attempt of a delivery failed.
     DeliveryExhausted,
+    /// What the organization has paid for has changed, or has run out.
+    BillingAccessChanged,
     /// Somebody asked for a test of an endpoint.
     WebhookTest,
 }
@@ -71,19 +73,21 @@ pub enum Subject {
     Recipient,
     /// `data.endpoint.id`: what certhooks tells of itself.
     Endpoint,
+    /// `data.organization_id`: what certhooks tells of the organization as a whole.
+    Organization,
 }
 
 use EventType::{
     ApplicationCreated, ApplicationFailed, ApplicationProcessing, ApplicationRejected,
-    ApplicationRetried, CredentialAccepted, CredentialDeclined, CredentialExpired,
-    CredentialExpiring, CredentialIssued, CredentialRenewed, CredentialRevoked, DeliveryExhausted,
-    EndpointDisabled, EndpointEnabled, EndpointFailing, IssuanceBatchCompleted,
+    ApplicationRetried, BillingAccessChanged, CredentialAccepted, CredentialDeclined,
+    CredentialExpired, CredentialExpiring, CredentialIssued, CredentialRenewed, CredentialRevoked,
+    DeliveryExhausted, EndpointDisabled, EndpointEnabled, EndpointFailing, IssuanceBatchCompleted,
     RecipientRegistered, WebhookTest,
 };
 
 impl EventType {
     /// Every type, in the order of the catalogue.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         CredentialIssued,
         CredentialAccepted,
         CredentialDeclined,
@@ -102,6 +106,7 @@ impl EventType {
         EndpointDisabled,
         EndpointEnabled,
         DeliveryExhausted,
+        BillingAccessChanged,
         WebhookTest,
     ];
 
@@ -126,6 +131,7 @@ impl EventType {
             EndpointDisabled => "endpoint.disabled",
             EndpointEnabled => "endpoint.enabled",
             DeliveryExhausted => "delivery.exhausted",
+            BillingAccessChanged => "billing.access_changed",
             WebhookTest => "webhook.test",
         }
     }
@@ -144,12 +150,13 @@ impl EventType {
             RecipientRegistered => Subject::Recipient,
             EndpointFailing | EndpointDisabled | EndpointEnabled | DeliveryExhausted
             | WebhookTest => Subject::Endpoint,
+            BillingAccessChanged => Subject::Organization,
         }
     }
 
-    /// Whether it is about the delivery of events. Such an event is made here and taken from nobody.
+    /// Whether it is about the delivery of events, or what pays for it. Such an event is made here and taken from nobody.
     pub const fn is_operational(self) -> bool {
-        matches!(self.subject(), Subject::Endpoint)
+        matches!(self.subject(), Subject::Endpoint | Subject::Organization)
     }
 
     /// The types that are posted, in the order of the catalogue.
@@ -230,9 +237,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_about_endpoints_is_posted_by_nobody() {
+    fn what_is_about_endpoints_or_plans_is_posted_by_nobody() {
         let ours = EventType::ALL.into_iter().filter(|it| it.is_operational());
-        assert_eq!(ours.count(), 5);
+        assert_eq!(ours.count(), 6);
         assert_eq!(EventType::posted().count(), 14);
     }
 }

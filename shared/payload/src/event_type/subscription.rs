@@ -112,6 +112,7 @@ mod tests {
         assert_eq!(wanted(&["*"]), everything);
         assert_eq!(wanted(&["endpoint.*"]).len(), 3);
         assert_eq!(wanted(&["delivery.*"]), [EventType::DeliveryExhausted]);
+        assert_eq!(wanted(&["billing.*"]), [EventType::BillingAccessChanged]);
         assert_eq!(
             wanted(&["*", "endpoint.failing"]).len(),
             everything.len() + 1
