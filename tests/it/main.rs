@@ -41,6 +41,7 @@ mod dry_run;
 mod endpoint_options;
 mod endpoints;
 mod enrichment;
+mod entitlement;
 mod event_types;
 mod fidelity;
 mod health;

@@ -63,6 +63,18 @@ impl Request {
         is_write && body.contains("\"sk\":{\"S\":\"endpoint#")
     }
 
+    /// Writes what was made of an organization's entitlement.
+    pub(crate) fn writes_an_entitlement(&self) -> bool {
+        let is_write = ["PutItem", "TransactWriteItems"].contains(&self.operation.as_str());
+        let body = String::from_utf8_lossy(&self.body);
+        is_write && body.contains("\"sk\":{\"S\":\"entitlement\"}")
+    }
+
+    /// Writes how far a replay got, or that there is one.
+    pub(crate) fn writes_a_replay(&self) -> bool {
+        self.puts_into("DeliveriesTable") && self.put("sk").starts_with("rpl_")
+    }
+
     /// Sends messages of any kind.
     pub(super) fn has_messages(&self) -> bool {
         self.operation == "SendMessageBatch"

@@ -1,5 +1,8 @@
 //! Rows of the stack's tables, changed behind its back: how time passes for what waits for days.
 
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::{Client, Config};
 use axum::body::to_bytes;
 use axum::http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
@@ -35,6 +38,18 @@ impl Faults {
             "ExpressionAttributeValues": {":read": {"N": read}},
         });
         self.dynamodb("PutItem", body).await;
+    }
+
+    /// A client of the stack's DynamoDB, as a function has it that is not there. Nothing happens to its
+    /// requests. A function must have asked before.
+    pub(crate) fn client(&self) -> Client {
+        let asked = self.0.asked.get().expect("a function has asked DynamoDB");
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(Credentials::from_keys("local", "local", None))
+            .endpoint_url(&asked.url);
+        Client::from_conf(config.build())
     }
 
     /// Asks the stack's DynamoDB. A function must have asked it before.

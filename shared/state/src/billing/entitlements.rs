@@ -162,7 +162,8 @@ impl Accounts {
     /// derived from; `false` when somebody else has written since: read again and derive again. What says the
     /// same is not written. The caller settles it after that, or recovery does within a minute.
     ///
-    /// Costs one write unit, and five more when the agenda changes: a transaction of two or three rows.
+    /// Costs one write unit (for each KiB of the row), and three to five more when the agenda changes: then it is a
+    /// transaction of two or three rows.
     ///
     /// # Errors
     /// DynamoDB did not answer.

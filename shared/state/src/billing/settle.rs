@@ -53,37 +53,56 @@ impl Settler<'_> {
             return Ok(None);
         }
         for _ in 0..MAX_TRIES {
-            let Some(account) = self.accounts.read_account(organization).await? else {
-                return Ok(None);
+            let account = self.accounts.read_account(organization).await?;
+            // Stripe may name an organization that does not exist here. Nobody is told, and it is not asked for
+            // again.
+            let read = match &account {
+                Some(account) => account.entitlement.clone(),
+                None => self.accounts.entitlement(organization).await?,
             };
-            let Some(read) = &account.entitlement else {
+            let Some(read) = read else {
                 return Ok(None);
             };
             let Some(Settlement {
                 change,
                 release,
                 next,
-            }) = settlement(read, now)
+            }) = settlement(&read, now)
             else {
                 return Ok(None);
             };
-            if let Some(change) = &change {
-                let news = News::AccessChanged(change);
-                let told = (self.events).announce(self.queue, &account, news, self.retention, now);
-                told.await?;
-            }
-            if let Some(release) = release {
-                self.start(&account, release, now).await?;
+            if let Some(account) = &account {
+                self.carry_out(account, change.as_ref(), release, now)
+                    .await?;
             }
             let written = self
                 .accounts
-                .replace_entitlement(organization, Some(read), &next);
+                .replace_entitlement(organization, Some(&read), &next);
             if written.await? {
                 log(organization, change.as_ref(), release);
                 return Ok(change);
             }
         }
         Err(StateError::contended("settle an entitlement"))
+    }
+
+    /// Tells of the change and starts the release.
+    async fn carry_out(
+        &self,
+        account: &Account,
+        change: Option<&Change>,
+        release: Option<Release>,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        if let Some(change) = change {
+            let news = News::AccessChanged(change);
+            let told = (self.events).announce(self.queue, account, news, self.retention, now);
+            told.await?;
+        }
+        match release {
+            Some(release) => self.start(account, release, now).await,
+            None => Ok(()),
+        }
     }
 
     /// One replay for each endpoint that may be sent something. What was held for a disabled one stays held.
