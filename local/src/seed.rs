@@ -89,6 +89,7 @@ pub(crate) fn keep(data: &Path, demo: &Demo) -> Result<()> {
 pub(crate) async fn create(stack: &Stack, platform_key: &str, wanted: &[Wanted]) -> Result<Demo> {
     let platform = Client::new(&stack.url, platform_key);
     let organization_id = platform.create_organization("Demo").await?;
+    stack.entitle(&organization_id).await?;
     let organization_key = platform.create_key(&organization_id, "Demo").await?;
     let organization = Client::new(&stack.url, &organization_key);
     let mut endpoints = Vec::new();

@@ -4,10 +4,14 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
 use axum::{Router, serve::ListenerExt};
+use jiff::Timestamp;
+use payload::billing::access::{Access, Entitlement, Step};
+use serde_json::json;
+use state::Accounts;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
-    binaries, control,
+    binaries, clock, control,
     emulators::{self, Emulators},
     environments::{Environments, Processes, Registry},
     event_source::EventSource,
@@ -20,6 +24,8 @@ use crate::{
     template::{Function, Template},
 };
 
+/// What the template's table of organizations is called here.
+const ACCOUNTS: &str = "local-AccountsTable";
 /// How many invocations a queue may start side by side when functions run in this process.
 const CONCURRENCY_IN_PROCESS: usize = 200;
 
@@ -58,7 +64,7 @@ pub(crate) struct Stack {
     /// What endpoints at `/inbox/{name}` have received.
     pub(crate) inbox: Arc<Inbox>,
     _tasks: JoinSet<()>,
-    _emulators: Emulators,
+    emulators: Emulators,
 }
 
 impl Stack {
@@ -105,8 +111,25 @@ impl Stack {
             url: format!("http://{address}"),
             inbox,
             _tasks: tasks,
-            _emulators: emulators,
+            emulators,
         })
+    }
+
+    /// Gives an organization what it would pay for, where the stack sells it: no Stripe is near.
+    pub(crate) async fn entitle(&self, organization: &str) -> Result<()> {
+        let accounts = Accounts::new(self.emulators.dynamodb(), ACCOUNTS.to_owned());
+        let step = Step {
+            from: Timestamp::UNIX_EPOCH,
+            access: Access::Active,
+        };
+        let record = json!({"plan": "local"});
+        let (id, now) = (organization.parse()?, clock::now());
+        let entitlement = Entitlement::new([step]);
+        accounts
+            .write_entitlement(id, &entitlement, record, None, now)
+            .await
+            .context("the organization cannot be entitled")?;
+        Ok(())
     }
 }
 

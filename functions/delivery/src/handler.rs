@@ -212,7 +212,7 @@ impl Delivery {
                 return Ok(unnoted(row, account, now));
             }
             (Plan::Hold(delivery, why), _) => {
-                self.hold(delivery, why, time.now()).await?;
+                self.hold(delivery, why, time).await?;
                 return Ok(None);
             }
             (Plan::Cancel(delivery, access), _) => {

@@ -12,7 +12,7 @@ use state::{
 use tracing::{debug, info, warn};
 
 use crate::failure::Failure;
-use crate::handler::Delivery;
+use crate::handler::{Delivery, Time};
 use crate::outcome::{Answer, apply};
 
 /// How often a row is written again on top of what somebody else wrote in between.
@@ -51,16 +51,18 @@ impl Delivery {
         &self,
         mut delivery: state::Delivery,
         why: Held,
-        now: Timestamp,
+        time: Time,
     ) -> Result<(), StateError> {
         let key = delivery.key();
         info!(event.id = %key.event, endpoint.id = %key.endpoint, "held: {}", why.why());
         delivery.hold(why);
         // If somebody else wrote in between, their state is newer than what this was decided from, and
         // open only with a wake-up of its own.
-        let recorded = self.deliveries.record(&mut delivery, self.retention, now);
+        let recorded = self
+            .deliveries
+            .record(&mut delivery, self.retention, time.now());
         if recorded.await? == Recorded::Written && why == Held::Suspended {
-            return self.wake_if_paid(delivery, now).await;
+            return self.wake_if_paid(delivery, time).await;
         }
         Ok(())
     }
@@ -76,10 +78,12 @@ impl Delivery {
     async fn wake_if_paid(
         &self,
         mut delivery: state::Delivery,
-        now: Timestamp,
+        time: Time,
     ) -> Result<(), StateError> {
         let key = delivery.key();
         let entitled = self.accounts.entitlement(key.organization).await?;
+        // What counts is the access after the write, however long that took.
+        let now = time.now();
         if !self.billing.access_of(entitled.as_ref(), now).sends() {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! Entitlements that the clock has changed, or that whoever changed them did not settle.
 
-use state::{Billing, Settler, StateError};
+use state::{Billing, Settler, StateError, Teller};
 
 use crate::handler::Run;
 
@@ -20,10 +20,13 @@ impl Run<'_> {
         let settler = Settler {
             billing: recovery.billing,
             accounts: &recovery.accounts,
-            events: &recovery.events,
             deliveries: &recovery.deliveries,
-            queue: &recovery.queue,
-            retention: recovery.retention,
+            teller: Teller {
+                events: &recovery.events,
+                queue: &recovery.queue,
+                limits: &recovery.limits,
+                retention: recovery.retention,
+            },
         };
         let until = self.clock.true_now();
         let mut after: Option<String> = None;

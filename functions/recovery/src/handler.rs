@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use state::{
-    Accounts, Aws, Billing, Chain, Deliveries, DeliveryKey, DeliveryQueue, Events, OVERDUE_AFTER,
-    StateError, Watermarks,
+    Accounts, Aws, Billing, Chain, Deliveries, DeliveryKey, DeliveryQueue, Events, Limits,
+    OVERDUE_AFTER, StateError, Watermarks,
 };
 use tracing::{debug, error, info, warn};
 
@@ -51,6 +51,7 @@ pub struct Recovery {
     pub(crate) events: Events,
     pub(crate) deliveries: Deliveries,
     pub(crate) queue: DeliveryQueue,
+    pub(crate) limits: Limits,
     pub(crate) retention: SignedDuration,
     pub(crate) billing: Billing,
 }
@@ -76,6 +77,7 @@ impl Recovery {
         } = config;
         let dynamodb = aws.dynamodb;
         Self {
+            limits: Limits::new(dynamodb.clone(), resources.accounts_table.clone()),
             accounts: Accounts::new(dynamodb.clone(), resources.accounts_table),
             events: Events::new(dynamodb.clone(), resources.events_table.clone()),
             deliveries: Deliveries::new(

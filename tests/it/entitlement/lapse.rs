@@ -72,15 +72,7 @@ async fn a_disabled_endpoint_is_the_reason_that_stays() {
     assert_eq!(held["held"], json!({"reason": "endpoint_disabled"}));
     shop.give(&college, &[(now() - LONG, Access::Active)]).await;
     assert_eq!(shop.settle().await["replayed"], 0);
-    college.api.delete(&path).await.expect(204);
-    let event = college.post_event(&issued("b")).await;
-    assert_eq!(
-        college
-            .api
-            .pages(&format!("events/{event}/deliveries"), 10)
-            .await,
-        [] as [Value; 0]
-    );
+    college.delivery_in(&event, &endpoint, "held").await;
     assert_eq!(receiver.count(), 0);
 }
 

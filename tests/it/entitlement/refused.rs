@@ -132,7 +132,7 @@ async fn the_access_of_an_organization_that_has_it_costs_no_request() {
     let endpoint = college.subscribe(&receiver.url).await;
     let asked = ["ingest", "delivery"].map(|function| {
         let noted = shop.faults.inject(Rule::note(function, |request| {
-            String::from_utf8_lossy(&request.body).contains("\"entitlement\"")
+            request.json().to_string().contains("\"entitlement\"")
         }));
         let queries = shop
             .faults

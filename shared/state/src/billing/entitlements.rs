@@ -202,8 +202,8 @@ impl Accounts {
             rows::put_on_revision(&self.client, &self.table, row, revision, doing).await?
         } else {
             let mut writes = vec![self.put_if_unchanged(row, revision)];
-            writes.extend(before.map(|line| self.drop_in_transaction(line)));
-            writes.extend(after.map(|line| self.put_in_transaction(line)));
+            writes.extend(before.map(|line| self.delete_line(line)));
+            writes.extend(after.map(|line| self.put_line(line)));
             // Whoever writes the row at the same moment has the same reason.
             self.write_all(writes, doing).await? == Logged::Written
         };
@@ -255,8 +255,19 @@ impl Accounts {
             .build()
     }
 
-    /// Deletes a row, whether it is there or not.
-    fn drop_in_transaction(&self, place: Item) -> TransactWriteItem {
+    /// Writes a line of the agenda, whatever stands in its place: it says the same.
+    fn put_line(&self, line: Item) -> TransactWriteItem {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(line))
+            .build();
+        TransactWriteItem::builder()
+            .put(put.expect("table and item are set"))
+            .build()
+    }
+
+    /// Deletes a line of the agenda, whether it is there or not.
+    fn delete_line(&self, place: Item) -> TransactWriteItem {
         let delete = Delete::builder()
             .table_name(&self.table)
             .set_key(Some(place))

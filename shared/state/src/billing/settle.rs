@@ -4,7 +4,7 @@
 //! revision that was read. Who dies in between leaves the row on the agenda as it was: the next run of
 //! recovery, or the next event of Stripe's, does the same again, and it is still one event and one release.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use payload::id::OrganizationId;
 use tracing::info;
 
@@ -13,9 +13,7 @@ use crate::billing::Billing;
 use crate::billing::settlement::{Change, Release, Settlement, settlement};
 use crate::deliveries::Deliveries;
 use crate::error::StateError;
-use crate::events::Events;
-use crate::operational::News;
-use crate::queue::DeliveryQueue;
+use crate::operational::{News, Teller};
 use crate::replay::Replay;
 
 /// How often it is tried again on top of what somebody else wrote.
@@ -28,14 +26,10 @@ pub struct Settler<'a> {
     pub billing: Billing,
     /// The table of organizations.
     pub accounts: &'a Accounts,
-    /// The table of events.
-    pub events: &'a Events,
     /// The table of deliveries.
     pub deliveries: &'a Deliveries,
-    /// The queue.
-    pub queue: &'a DeliveryQueue,
-    /// How long events and deliveries are kept.
-    pub retention: SignedDuration,
+    /// Who tells.
+    pub teller: Teller<'a>,
 }
 
 impl Settler<'_> {
@@ -96,8 +90,7 @@ impl Settler<'_> {
     ) -> Result<(), StateError> {
         if let Some(change) = change {
             let news = News::AccessChanged(change);
-            let told = (self.events).announce(self.queue, account, news, self.retention, now);
-            told.await?;
+            self.teller.tell(account, news, now).await?;
         }
         match release {
             Some(release) => self.start(account, release, now).await,
