@@ -19,7 +19,7 @@ async fn the_catalogue_has_every_type_and_every_native_name_for_everyone() {
         .map(|entry| entry["type"].as_str().unwrap())
         .collect();
     assert_eq!(types, EventType::ALL.map(EventType::name));
-    assert_eq!(types.len(), 19);
+    assert_eq!(types.len(), 20);
     let natives = entries.iter().flat_map(|entry| {
         let dialects = entry["dialects"].as_array().unwrap();
         dialects
