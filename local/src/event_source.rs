@@ -1,15 +1,14 @@
 //! The mapping of a queue to a function: receive, invoke, delete what succeeded.
 //!
-//! Like Lambda's, it starts with a few loops and adds more while messages wait and none is free, so that one endpoint
-//! that hangs never holds up the rest. What a function does not finish comes back by its visibility timeout.
+//! Like Lambda's, it starts with a few loops and adds more while messages wait and none is free, and for each that is
+//! held up, so that one endpoint that hangs never holds up the rest. What a function does not finish comes back by its visibility timeout.
+
+mod load;
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
 };
 
 use aws_sdk_sqs::{
@@ -22,6 +21,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 
+use self::load::{Load, loops_to_add, loops_to_spare};
 use crate::{
     invoke::Invocable,
     template::{QueueMapping, REGION},
@@ -31,6 +31,8 @@ use crate::{
 const LOOPS_AT_LEAST: usize = 2;
 /// How long all loops must have been at work before there are more of them.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// How often that is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How long an additional loop waits for a message before it ends.
 const LINGER_SECONDS: i32 = 2;
 /// How long a standing loop waits for a message before it asks again.
@@ -59,14 +61,6 @@ enum Loop {
     Additional,
 }
 
-/// How busy the loops are.
-#[derive(Default)]
-struct Load {
-    loops: AtomicUsize,
-    busy: AtomicUsize,
-    finished: AtomicU64,
-}
-
 impl EventSource {
     /// Feeds the function until the returned future is dropped.
     pub(crate) async fn run(self) {
@@ -81,17 +75,26 @@ impl EventSource {
         for _ in 0..most.min(LOOPS_AT_LEAST) {
             add(&mut loops, Loop::Standing);
         }
-        let mut ticks = tokio::time::interval(PATIENCE);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looked_at = Instant::now();
         let mut finished_before = 0;
         let mut was_saturated = false;
         loop {
-            ticks.tick().await;
+            looks.tick().await;
             while loops.try_join_next().is_some() {}
+            let running = load.loops.load(Ordering::Relaxed);
+            for _ in 0..loops_to_spare(running, most, load.held_up()) {
+                add(&mut loops, Loop::Additional);
+            }
+            if looked_at.elapsed() < PATIENCE {
+                continue;
+            }
+            looked_at = Instant::now();
             let finished = load.finished.load(Ordering::Relaxed);
             let is_stuck = finished == std::mem::replace(&mut finished_before, finished);
             let running = load.loops.load(Ordering::Relaxed);
-            let is_saturated = load.busy.load(Ordering::Relaxed) >= running;
+            let is_saturated = load.busy() >= running;
             if is_saturated && was_saturated && running < most {
                 let backlog = source.waiting_batches().await;
                 for _ in 0..loops_to_add(running, most, backlog, is_stuck) {
@@ -179,7 +182,7 @@ async fn feed(source: Arc<EventSource>, load: Arc<Load>, kind: Loop) {
                 Loop::Additional => break,
             }
         }
-        load.busy.fetch_add(1, Ordering::Relaxed);
+        let work = load.begin();
         let event = sqs_event(&messages, &source.mapping.queue_arn);
         // A failed invocation deletes nothing: the visibility timeout brings the messages back.
         if let Ok(answer) = source.target.invoke(event).await
@@ -188,22 +191,12 @@ async fn feed(source: Arc<EventSource>, load: Arc<Load>, kind: Loop) {
         {
             source.delete(&messages, &failures).await;
         }
-        load.finished.fetch_add(1, Ordering::Relaxed);
-        load.busy.fetch_sub(1, Ordering::Relaxed);
+        load.end(work);
+        if kind == Loop::Additional && load.has_idle_enough() {
+            break;
+        }
     }
     load.loops.fetch_sub(1, Ordering::Relaxed);
-}
-
-/// How many loops to add when all are at work and `backlog` full batches wait.
-///
-/// While invocations still end, the loops there are get one batch each before there are more of them.
-fn loops_to_add(running: usize, most: usize, backlog: usize, is_stuck: bool) -> usize {
-    let needed = if is_stuck {
-        backlog
-    } else {
-        backlog.saturating_sub(running)
-    };
-    needed.min(running).min(most.saturating_sub(running))
 }
 
 /// Which messages stay in the queue. `None` is all of them: the answer is no answer, or names a stranger.

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use super::load::SPARE;
 use super::*;
 use crate::{emulators::Emulators, invoke::InvokeError, template::Template, testing::invocable};
 
@@ -44,6 +45,15 @@ fn loops_are_added_for_what_waits_and_no_more() {
     assert_eq!(loops_to_add(5, 200, 5, false), 0);
     assert_eq!(loops_to_add(5, 200, 8, false), 3);
     assert_eq!(loops_to_add(198, 200, 1_000, false), 2);
+}
+
+#[test]
+fn for_each_loop_that_is_held_up_another_one_is_there_and_some_more() {
+    assert_eq!(loops_to_spare(2, 200, 0), 0);
+    assert_eq!(loops_to_spare(2, 200, 1), 1 + SPARE - 2);
+    assert_eq!(loops_to_spare(20, 200, 30), 30 + SPARE - 20);
+    assert_eq!(loops_to_spare(1 + SPARE, 200, 1), 0);
+    assert_eq!(loops_to_spare(2, 3, 2), 1);
 }
 
 struct Rig {

@@ -15,6 +15,9 @@ use crate::handler::Time;
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 /// How long a request is thought to take when nothing is known.
 const USUAL: Duration = Duration::from_secs(1);
+/// How long a batch waits for a place while no request was ever answered, so that nobody knows what it waits
+/// for: an endpoint that hangs from the first request on would hold up every batch.
+const BLIND_PATIENCE: Duration = Duration::from_millis(300);
 /// How long a batch waits before it looks again for places; twice as long each time.
 const PAUSE: Duration = Duration::from_millis(100);
 /// A token that is used so much later than its time would come together with others.
@@ -119,7 +122,8 @@ impl Booking {
         } = *share;
         let all = limit.at_once;
         let mut known = share.known.clone();
-        let patient_until = time.now() + PATIENCE;
+        let patience = known.took().map_or(BLIND_PATIENCE, |_| PATIENCE);
+        let patient_until = time.now() + patience;
         let mut pause = PAUSE;
         loop {
             let now = time.now();

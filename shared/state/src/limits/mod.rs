@@ -4,6 +4,7 @@
 //! for many at once: a write is shared by a batch, or by a quarter of a second's events. A row that is lost
 //! or was never there means that nothing was taken. The rows expire by themselves.
 
+mod limited;
 mod places;
 mod rate;
 
@@ -17,15 +18,14 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::{SignedDuration, Timestamp};
-use payload::id::{EndpointId, OrganizationId};
 
+pub use self::limited::{Flow, Limited};
 use self::places::Lease;
 pub use self::places::{Holder, Places};
 use self::rate::micros_of;
 pub use self::rate::{Rate, Taken, Tokens};
 use crate::error::StateError;
-use crate::keyspace;
-use crate::rows::{Item, key, number, to_item};
+use crate::rows::{Item, number, to_item};
 
 /// How often somebody else may be faster.
 const MAX_TRIES: usize = 8;
@@ -33,30 +33,6 @@ const MAX_TRIES: usize = 8;
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// How long an endpoint that answered slowly is watched.
 const CROWDED_FOR: SignedDuration = SignedDuration::from_mins(1);
-
-/// Whose limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Limited {
-    /// An organization's events, and requests to all its endpoints.
-    Organization(OrganizationId),
-    /// Requests to an endpoint.
-    Endpoint(EndpointId),
-}
-
-/// What flows at a rate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
-    /// Events that are accepted.
-    Events,
-    /// Requests that are made.
-    Requests,
-    /// Wake-ups that come back, because there was no room for their requests.
-    Returns,
-    /// Tests of an endpoint that somebody asks for.
-    Tests,
-    /// Deliveries of what is told of endpoints and deliveries.
-    News,
-}
 
 /// What a batch did with the places that it held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,33 +53,6 @@ pub struct Limits {
 /// Rows of limits that are to be read.
 #[derive(Debug, Clone, Default)]
 pub struct Keys<'t>(pub(crate) Vec<(&'t String, Item)>);
-
-impl fmt::Display for Limited {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Organization(id) => id.fmt(f),
-            Self::Endpoint(id) => id.fmt(f),
-        }
-    }
-}
-
-impl Limited {
-    pub(crate) fn item(self) -> Item {
-        key(keyspace::limit(self), keyspace::LIMIT)
-    }
-}
-
-impl Flow {
-    const fn attribute(self) -> &'static str {
-        match self {
-            Self::Events => "events",
-            Self::Requests => "requests",
-            Self::Returns => "returns",
-            Self::Tests => "tests",
-            Self::News => "news",
-        }
-    }
-}
 
 impl Limits {
     /// In the table of this name.
