@@ -158,6 +158,26 @@ async fn endpoints_that_fail_and_hear_of_each_other_do_not_go_on_for_ever() {
     assert!(deliveries.iter().all(|it| it["status"] == "exhausted"));
 }
 
+#[tokio::test]
+async fn of_many_endpoints_that_all_fail_is_told_no_more_than_an_organization_may_be_sent() {
+    const ENDPOINTS: usize = 40;
+    let stack = Stack::start_with(&["--parameter", "CircuitBreakerFailures=0"]).await;
+    let college = stack.create_organization().await;
+    let receiver = answering(500).await;
+    for _ in 0..ENDPOINTS {
+        let members = once_and_hears_all();
+        college.subscribe_with(&receiver.url, members).await;
+    }
+    college.post_event(&issued("a")).await;
+    receiver.requests(ENDPOINTS).await;
+    settled(&stack).await;
+    let told = college.api.pages("events", 100).await.len() - 1;
+    // Each has failed and was given up, and 39 others hear that. A thousand deliveries are made at once, and
+    // ten per second while it goes on.
+    let within = |seconds: usize| (1_000 + 10 * seconds) / (ENDPOINTS - 1);
+    assert!((within(0)..within(60)).contains(&told), "{told}");
+}
+
 /// What is heard of an endpoint of which the first delivery was given up.
 const HEARD_OF_A_FAILURE: [&str; 2] = ["delivery.exhausted", "endpoint.failing"];
 
