@@ -1,5 +1,6 @@
 //! Writes the seeds of the fuzz targets into `fuzz/corpus/<target>/`: the bodies of the sample events,
-//! a canonical body that says all there is to say, once as each type, and some URLs and headers.
+//! a canonical body that says all there is to say, once as each type, the sample events of Stripe, and some URLs
+//! and headers.
 
 use std::path::Path;
 use std::{fs, io};
@@ -49,6 +50,7 @@ fn main() -> io::Result<()> {
             fs::write(corpus.join(format!("seed.{number}")), seed)?;
         }
     }
+    write_stripe(&folder.join("../../events/billing/stripe"), folder)?;
     for sample in fs::read_dir(folder.join("../../events/ingest"))? {
         let path = sample?.path();
         let invocation: Value = serde_json::from_slice(&fs::read(&path)?)?;
@@ -83,6 +85,23 @@ fn write(folder: &Path, name: &str, body: &str) -> io::Result<()> {
         // The length tells which event of Beedeez it is.
         fs::write(corpus.join(name), body)?;
         fs::write(corpus.join(format!("{name}.longer")), format!("{body}\n"))?;
+    }
+    Ok(())
+}
+
+/// Writes the bodies of Stripe's events, behind them the length of a header that is not there.
+fn write_stripe(samples: &Path, folder: &Path) -> io::Result<()> {
+    let corpus = folder.join("fuzz/corpus/stripe");
+    fs::create_dir_all(&corpus)?;
+    for entry in fs::read_dir(samples)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            write_stripe(&path, folder)?;
+            continue;
+        }
+        let names = path.iter().rev().take(2).filter_map(|name| name.to_str());
+        let name = names.collect::<Vec<_>>().join(".");
+        fs::write(corpus.join(name), [&fs::read(&path)?[..], &[0, 0]].concat())?;
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! What must hold of every body that is accepted, which all fuzz targets of bodies check; of URLs of endpoints
-//! and of `Retry-After` in a module each.
+//! What must hold of every body that is accepted, which all fuzz targets of bodies check; of URLs of endpoints,
+//! of `Retry-After` and of what Stripe sends in a module each.
 
 pub mod retry_after;
+pub mod stripe;
 pub mod target;
 
 use std::sync::LazyLock;

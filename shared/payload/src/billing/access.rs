@@ -90,6 +90,20 @@ impl Entitlement {
         Self { steps }
     }
 
+    /// The best of several at each moment.
+    pub fn best(of: &[Self]) -> Self {
+        let moments = of.iter().flat_map(|each| &each.steps);
+        Self::new(moments.map(|step| Step {
+            from: step.from,
+            access: (of.iter().map(|each| each.access(step.from)).min()).unwrap_or(Access::None),
+        }))
+    }
+
+    /// The steps, in the order of time.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
     /// What it is at `now`.
     pub fn access(&self, now: Timestamp) -> Access {
         self.at(now).map_or(Access::None, |step| step.access)
@@ -153,6 +167,22 @@ mod tests {
         ];
         let expected = [step(2, Access::Active), step(4, Access::Suspended)];
         assert_eq!(Entitlement::new(steps).steps, expected);
+    }
+
+    #[test]
+    fn of_several_the_best_counts_at_each_moment() {
+        let a = [step(1, Access::Active), step(5, Access::Ended)];
+        let b = [
+            step(3, Access::Pending),
+            step(4, Access::Active),
+            step(9, Access::Grace),
+        ];
+        let best = Entitlement::best(&[Entitlement::new(a), Entitlement::new(b)]);
+        assert_eq!(
+            best.steps(),
+            [step(1, Access::Active), step(9, Access::Grace)]
+        );
+        assert_eq!(Entitlement::best(&[]).steps(), []);
     }
 
     #[test]
