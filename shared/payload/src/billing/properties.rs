@@ -16,7 +16,7 @@ use super::record::Record;
 use super::stripe_event::{Facts, Ignored, Mode, Said, StripeEvent};
 
 fn cases() -> ProptestConfig {
-    ProptestConfig::with_cases(200)
+    ProptestConfig::with_cases(2_000)
 }
 
 /// An order of arrival in which some arrive more than once.

@@ -13,7 +13,7 @@ use crate::timestamp;
 /// A subscription at a moment, with what tells its place among others.
 ///
 /// Ordered by time, then by what is less likely to be undone by the other, then by id: a total order
-/// that has no meaning beyond seconds. What has one is [`Self::follows`].
+/// that has no meaning beyond seconds. What has one is `follows`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Snapshot {
     /// `created` of the event, which has whole seconds, or when it was fetched.

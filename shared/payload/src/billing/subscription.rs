@@ -315,7 +315,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(200))]
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
 
         #[test]
         fn the_cap_and_the_window_forget_the_same_however_it_is_merged(

@@ -60,12 +60,7 @@ impl Stripe {
         stripe
     }
 
-    pub(in crate::billing) fn tell(
-        &mut self,
-        event_type: &str,
-        object: Value,
-        before: Option<Value>,
-    ) {
+    fn tell(&mut self, event_type: &str, object: &Value, before: Option<&Value>) {
         // Ids that do not tell which came first.
         let id = u32::try_from(self.events.len())
             .unwrap()
@@ -79,24 +74,24 @@ impl Stripe {
             "data": {"object": object},
         });
         if let Some(before) = before {
-            event["data"]["previous_attributes"] = before;
+            event["data"]["previous_attributes"] = before.clone();
         }
         self.events.push(event);
     }
 
-    pub(in crate::billing) fn change(&mut self, which: usize, change: impl FnOnce(&mut Truth)) {
+    fn change(&mut self, which: usize, change: impl FnOnce(&mut Truth)) {
         let truth = self.subscriptions.get_mut(&which).unwrap();
         let before = truth.write(self.shape);
         change(truth);
         let after = truth.write(self.shape);
         let difference = difference(&before, &after);
-        self.tell("customer.subscription.updated", after, Some(difference));
+        self.tell("customer.subscription.updated", &after, Some(&difference));
     }
 
     fn bill(&mut self, which: usize, event_type: &str, status: &str) {
         let paid_at = (status == "paid").then_some(self.now);
         let invoice = self.subscriptions[&which].write_invoice(self.shape, status, paid_at);
-        self.tell(event_type, invoice, None);
+        self.tell(event_type, &invoice, None);
     }
 
     pub(in crate::billing) fn act(&mut self, which: usize, step: Move) {
@@ -114,7 +109,7 @@ impl Stripe {
                     "payment_link": null,
                     "metadata": {},
                 });
-                self.tell("checkout.session.completed", session, None);
+                self.tell("checkout.session.completed", &session, None);
             }
             (Move::Begin(status, organization), None) => {
                 let truth = Truth {
@@ -132,17 +127,14 @@ impl Stripe {
                     notes: 0,
                     card: 0,
                 };
-                self.tell(
-                    "customer.subscription.created",
-                    truth.write(self.shape),
-                    None,
-                );
+                let written = truth.write(self.shape);
+                self.tell("customer.subscription.created", &written, None);
                 self.subscriptions.insert(which, truth);
             }
             (_, None) | (Move::Begin(..), Some(_)) => {}
             (Move::WarnOfEnd, Some(truth)) => {
                 let written = truth.write(self.shape);
-                self.tell("customer.subscription.trial_will_end", written, None);
+                self.tell("customer.subscription.trial_will_end", &written, None);
             }
             (_, Some(truth)) if truth.is_over() => {}
             (step, Some(truth)) => self.live(which, step, &truth),
@@ -190,7 +182,7 @@ impl Stripe {
                 truth.status = "canceled";
                 truth.ended_at = Some(now);
                 let written = truth.write(self.shape);
-                self.tell("customer.subscription.deleted", written, None);
+                self.tell("customer.subscription.deleted", &written, None);
             }
             _ => {}
         }
@@ -198,7 +190,7 @@ impl Stripe {
 
     /// What each event says, in the order in which it happened.
     pub(in crate::billing) fn facts(&self) -> Vec<Facts> {
-        let events = self.events.iter().map(|event| read(event));
+        let events = self.events.iter().map(read);
         let facts = events.map(|event| match event.said {
             Said::Facts(facts) => facts,
             other => panic!("{other:?}"),
