@@ -1,6 +1,8 @@
 //! What the function is told by the template.
 
 use jiff::SignedDuration;
+use payload::billing::plans::Plans;
+use payload::billing::stripe_event::Mode;
 use payload::target::TargetPolicy;
 use state::Billing;
 use state::settings::{Faults, Resources, Settings};
@@ -19,6 +21,11 @@ pub struct Config {
     pub(crate) target_policy: TargetPolicy,
     /// Whether access is sold.
     pub(crate) billing: Billing,
+    pub(crate) billing_table: String,
+    /// Which of Stripe's two worlds counts.
+    pub(crate) stripe_mode: Mode,
+    /// What one has to subscribe to, where access is sold.
+    pub(crate) plans: Plans,
 }
 
 impl Config {
@@ -34,6 +41,9 @@ impl Config {
             platform_key_hash: settings.required("PLATFORM_KEY_HASH"),
             retention: settings.days("EVENT_RETENTION_DAYS"),
             billing: settings.parsed("BILLING"),
+            billing_table: settings.required("BILLING_TABLE"),
+            stripe_mode: settings.parsed("STRIPE_MODE"),
+            plans: settings.parsed_or_default("ENTERPRISE_PLANS"),
             target_policy: settings.target_policy("ENDPOINT_PORTS"),
         };
         settings.check(config)

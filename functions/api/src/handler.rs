@@ -5,18 +5,19 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, Error, Request, RequestExt, Response};
 use outbound::Resolver;
+use payload::billing::plans::Plans;
 use payload::id::OrganizationId;
 use payload::target::TargetPolicy;
 use reply::{Problem, authorization, header};
 use state::{
     Access, AccessError, Account, Accounts, Aws, Billing, Caller, Credentials, Deliveries,
-    DeliveryQueue, Directory, Events, Keyring, Limits, Organization,
+    DeliveryQueue, Directory, Events, Keyring, Ledger, Limits, Organization,
 };
 
 use crate::config::Config;
 use crate::{
-    audit, convert, deliveries, directory, endpoints, event_types, events, keys, organizations,
-    quarantine, relays, replays, reseal, resend, signing_keys,
+    audit, billing, convert, deliveries, directory, endpoints, event_types, events, keys,
+    organizations, quarantine, relays, replays, reseal, resend, signing_keys,
 };
 
 const BASE: &str = "/api/v1/";
@@ -35,6 +36,8 @@ pub struct Api {
     pub(crate) retention: SignedDuration,
     pub(crate) target_policy: TargetPolicy,
     pub(crate) billing: Billing,
+    pub(crate) ledger: Ledger,
+    pub(crate) plans: Plans,
     pub(crate) resolver: Resolver,
 }
 
@@ -54,10 +57,15 @@ impl Api {
             retention,
             target_policy,
             billing,
+            billing_table,
+            stripe_mode,
+            plans,
             ..
         } = config;
         let dynamodb = aws.dynamodb;
         Self {
+            ledger: Ledger::new(dynamodb.clone(), billing_table, stripe_mode),
+            plans,
             access: Access::new(platform_key_hash),
             keyring,
             limits: Limits::new(dynamodb.clone(), resources.accounts_table.clone()),
@@ -140,6 +148,11 @@ impl Api {
             (["organizations", id, "signing-keys", "rotate"], "POST") => {
                 signing_keys::rotate(self, &call, id).await
             }
+            (["organizations", id, "billing"], "GET") => billing::get(self, &call, id).await,
+            (["organizations", id, "billing", "link"], "POST") => {
+                billing::link(self, &call, id).await
+            }
+            (["billing", "parked"], "GET") => billing::parked(self, &call).await,
             (["organizations", id, "reseal"], "POST") => reseal::all(self, &call, id).await,
             (["endpoints"], "POST") => endpoints::create(self, &call).await,
             (["endpoints"], "GET") => endpoints::list(self, &call).await,
@@ -209,7 +222,13 @@ impl Api {
                 ]
                 | ["endpoints", _, "replays", _]
                 | ["events" | "quarantine", _, "replay"]
-                | ["organizations", _, "keys" | "signing-keys" | "reseal"]
+                | [
+                    "organizations",
+                    _,
+                    "keys" | "signing-keys" | "reseal" | "billing",
+                ]
+                | ["organizations", _, "billing", "link"]
+                | ["billing", "parked"]
                 | ["organizations", _, "signing-keys", "rotate"]
                 | ["organizations", _, "keys", _]
                 | ["endpoints" | "events", _, "deliveries"]

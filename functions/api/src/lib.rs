@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod billing;
 mod config;
 mod convert;
 mod deliveries;

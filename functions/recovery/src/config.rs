@@ -1,6 +1,7 @@
 //! What the function is told by the template.
 
 use jiff::SignedDuration;
+use payload::billing::stripe_event::Mode;
 use state::Billing;
 use state::settings::{Faults, Resources, Settings};
 
@@ -12,6 +13,9 @@ pub struct Config {
     pub(crate) retention: SignedDuration,
     /// Whether access is sold.
     pub(crate) billing: Billing,
+    pub(crate) billing_table: String,
+    /// Which of Stripe's two worlds counts.
+    pub(crate) stripe_mode: Mode,
 }
 
 impl Config {
@@ -24,6 +28,8 @@ impl Config {
         let config = Self {
             resources: settings.resources(),
             billing: settings.parsed("BILLING"),
+            billing_table: settings.required("BILLING_TABLE"),
+            stripe_mode: settings.parsed("STRIPE_MODE"),
             retention: settings.days("EVENT_RETENTION_DAYS"),
         };
         settings.check(config)

@@ -1,13 +1,41 @@
 //! Entitlements that the clock has changed, or that whoever changed them did not settle.
 
-use state::{Billing, Settler, StateError, Teller};
+use jiff::SignedDuration;
+use state::{Billing, Parked, Settler, StateError, Teller};
 
 use crate::handler::Run;
 
 /// The share of a run's time, in percent, after which entitlements wait for the next run.
 const SHARE: u32 = 85;
 
+/// For so long a customer may be unknown: a checkout's events come in any order.
+const PARKED_FOR: SignedDuration = SignedDuration::from_mins(15);
+/// Customers of one page, and most pages that are looked at: nobody needs to know how many more there are.
+const PAGE: i32 = 100;
+const MAX_PAGES: usize = 10;
+
 impl Run<'_> {
+    /// Counts the customers of whom nobody says whose they are.
+    pub(crate) async fn count_parked(&mut self) -> Result<(), StateError> {
+        let recovery = self.recovery;
+        if recovery.billing == Billing::Off {
+            return Ok(());
+        }
+        let now = self.clock.true_now();
+        let is_old = |parked: &&Parked| now.duration_since(parked.since) >= PARKED_FOR;
+        let mut after: Option<String> = None;
+        for _ in 0..MAX_PAGES {
+            let page = recovery.ledger.parked(after.as_deref(), PAGE).await?;
+            let old = page.items.iter().filter(is_old).count();
+            self.report.parked_customers += u64::try_from(old).unwrap_or(u64::MAX);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Settles what is due on the agenda, what waits for longest first. One that fails is due again, and stops
     /// no other.
     ///

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use state::{
-    Accounts, Aws, Billing, Chain, Deliveries, DeliveryKey, DeliveryQueue, Events, Limits,
+    Accounts, Aws, Billing, Chain, Deliveries, DeliveryKey, DeliveryQueue, Events, Ledger, Limits,
     OVERDUE_AFTER, StateError, Watermarks,
 };
 use tracing::{debug, error, info, warn};
@@ -51,6 +51,7 @@ pub struct Recovery {
     pub(crate) events: Events,
     pub(crate) deliveries: Deliveries,
     pub(crate) queue: DeliveryQueue,
+    pub(crate) ledger: Ledger,
     pub(crate) limits: Limits,
     pub(crate) retention: SignedDuration,
     pub(crate) billing: Billing,
@@ -74,9 +75,12 @@ impl Recovery {
             resources,
             retention,
             billing,
+            billing_table,
+            stripe_mode,
         } = config;
         let dynamodb = aws.dynamodb;
         Self {
+            ledger: Ledger::new(dynamodb.clone(), billing_table, stripe_mode),
             limits: Limits::new(dynamodb.clone(), resources.accounts_table.clone()),
             accounts: Accounts::new(dynamodb.clone(), resources.accounts_table),
             events: Events::new(dynamodb.clone(), resources.events_table.clone()),
@@ -198,6 +202,8 @@ impl Run<'_> {
         self.report.deliveries_stuck = stuck.unwrap_or_default();
         let settled = self.settle().await;
         self.heed("settle entitlements", settled);
+        let parked = self.count_parked().await;
+        self.heed("count parked customers", parked);
         let replayed = self.replay().await;
         self.heed("replay", replayed);
     }

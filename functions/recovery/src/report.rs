@@ -33,6 +33,8 @@ pub struct Report {
     pub queue_age_ms: i64,
     /// Organizations whose access was another than the one that was told.
     pub access_changed: u64,
+    /// Stripe customers that were heard of a quarter of an hour ago and of whom nobody has said whose they are.
+    pub parked_customers: u64,
     /// Deliveries that replays sent.
     pub replayed: u64,
     /// Parts of the run that failed. The next run does them again.

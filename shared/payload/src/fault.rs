@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Faults(BTreeMap<String, String>);
+
+/// For a line of the log.
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (pointer, reason)) in self.0.iter().enumerate() {
+            let joint = if place > 0 { "; " } else { "" };
+            write!(f, "{joint}{pointer} {reason}")?;
+        }
+        Ok(())
+    }
+}
 
 impl Faults {
     /// Adds a fault; the first one at a place stays.

@@ -110,6 +110,8 @@ pub enum Action {
     EventReplayed,
     #[serde(rename = "delivery.retried")]
     DeliveryRetried,
+    #[serde(rename = "billing.linked")]
+    BillingLinked,
     #[serde(rename = "quarantine.replayed")]
     QuarantineReplayed,
     #[serde(rename = "quarantine.deleted")]

@@ -2,6 +2,9 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use payload::billing::claim::Source;
+use payload::billing::stripe_event::Mode;
+use payload::billing::stripe_id::StripeId;
 use payload::id::{EndpointId, EventId, KeyId, OrganizationId, RelayId, SigningKeyId};
 
 use crate::bucket::Bucket;
@@ -149,6 +152,45 @@ pub(crate) fn due_at(at: Timestamp, event: EventId, endpoint: EndpointId) -> Str
 /// What sorts before everything that is due at this time, and after all before it.
 pub(crate) fn due_from(at: Timestamp) -> String {
     format!("{:013}", at.as_millisecond())
+}
+
+/// What Stripe said of a customer lies together.
+pub(crate) fn stripe_customer(mode: Mode, customer: &StripeId) -> String {
+    format!("stripe#{}#{customer}", mode.name())
+}
+
+/// Who says that a customer is whose.
+pub(crate) fn claim(organization: OrganizationId, source: Source) -> String {
+    format!("claim#{organization}#{}", source.name())
+}
+
+pub(crate) fn subscription(id: &StripeId) -> String {
+    format!("subscription#{id}")
+}
+
+pub(crate) fn invoice(id: &StripeId) -> String {
+    format!("invoice#{id}")
+}
+
+/// The customers that were claimed for an organization.
+pub(crate) fn customers_of(mode: Mode, organization: OrganizationId) -> String {
+    format!("customers#{}#{organization}", mode.name())
+}
+
+/// The customers that nobody has claimed.
+pub(crate) fn parked(mode: Mode) -> String {
+    format!("parked#{}", mode.name())
+}
+
+/// The events of a customer, or those that could not be read.
+pub(crate) fn heard(mode: Mode, customer: Option<&StripeId>) -> String {
+    let of = customer.map_or("unparsed", StripeId::as_str);
+    format!("heard#{}#{of}", mode.name())
+}
+
+/// Events sort by when they happened.
+pub(crate) fn heard_at(at: Timestamp, id: &str) -> String {
+    format!("{}#{id}", due_from(at))
 }
 
 /// Organizations about whose entitlement something is to be done sort by the millisecond.

@@ -51,6 +51,7 @@ mod replays;
 mod restart;
 mod rows;
 mod sealed;
+mod secret_texts;
 pub mod settings;
 mod signing_keys;
 mod stats;
@@ -66,7 +67,9 @@ pub use accounts::{Account, Accounts, Organization};
 pub use agenda::{Due, MAX_RECOVERIES, OVERDUE_AFTER};
 pub use audit_log::{Action, Actor, AuditLine, Changes};
 pub use aws::Aws;
-pub use billing::{Billing, Change, Entitled, Settler, Told};
+pub use billing::{
+    Billing, Change, Deriver, Entitled, Heard, HeardAs, Ledger, Parked, Settler, Told,
+};
 pub use bucket::Bucket;
 pub use credentials::{Credentials, Recalled};
 pub use deferral::{Deferral, Deferred, Later};
@@ -94,6 +97,7 @@ pub use replays::Replayer;
 pub use restart::Restart;
 pub use rows::Page;
 pub use sealed::Sealed;
+pub use secret_texts::SecretTexts;
 pub use signing_keys::{MAX_SIGNING_KEYS, SigningKey};
 pub use stats::{Count, DayStats};
 pub use watermarks::{Audit, Sweep, Watermarks};

@@ -75,6 +75,18 @@ impl<L: Fn(&str) -> Option<String>> Settings<L> {
         })
     }
 
+    /// A value that is its default where there is none, and else must be readable.
+    pub fn parsed_or_default<T: FromStr + Default>(&mut self, name: &str) -> T {
+        let text = (self.lookup)(name).filter(|value| !value.trim().is_empty());
+        text.map_or_else(T::default, |_| self.parsed(name))
+    }
+
+    /// A text that is `default` where there is none.
+    pub fn text_or(&mut self, name: &str, default: &str) -> String {
+        let value = (self.lookup)(name).filter(|value| !value.trim().is_empty());
+        value.unwrap_or_else(|| default.to_owned())
+    }
+
     /// A number of days that must be there.
     pub fn days(&mut self, name: &str) -> SignedDuration {
         SignedDuration::from_hours(24 * i64::from(self.parsed::<u32>(name)))

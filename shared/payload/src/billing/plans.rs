@@ -12,7 +12,7 @@ const PLAN: &str = "plan";
 /// Written as a list with commas. An entry `enterprise_monthly` means a price with this `lookup_key`, this id or
 /// this `metadata.plan`, or the product with this id; an entry `tier=gold` means a price with this member of
 /// its metadata.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plans(Vec<Plan>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,10 @@
 //! What organizations have paid for: what it says of them at this moment, and what follows from a change.
 
+mod derive;
 mod entitlements;
+mod heard;
+mod ledger;
+mod parked;
 mod release;
 mod settle;
 mod settlement;
@@ -12,7 +16,11 @@ use payload::billing::access::Access;
 
 use crate::accounts::Account;
 
+pub use derive::Deriver;
 pub use entitlements::{Entitled, Told};
+pub use heard::{Heard, HeardAs};
+pub use ledger::Ledger;
+pub use parked::Parked;
 pub use settle::Settler;
 pub use settlement::Change;
 

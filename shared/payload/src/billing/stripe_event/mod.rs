@@ -12,6 +12,7 @@ mod subscription;
 
 use std::cell::RefCell;
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -28,12 +29,30 @@ use members::{Named, required_id, required_seconds};
 pub use subscription::read_fetched;
 
 /// Which of Stripe's two worlds counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Mode {
     /// Money.
+    #[default]
     Live,
     /// None.
     Test,
+}
+
+/// Neither word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be live or test")]
+pub struct UnknownMode;
+
+impl FromStr for Mode {
+    type Err = UnknownMode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownMode> {
+        match text {
+            "live" => Ok(Self::Live),
+            "test" => Ok(Self::Test),
+            _ => Err(UnknownMode),
+        }
+    }
 }
 
 impl Mode {
