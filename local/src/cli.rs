@@ -72,6 +72,13 @@ pub(crate) struct Stack {
     /// A value for a parameter of the template. May be repeated.
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     pub(crate) parameters: Vec<(String, String)>,
+    /// Sell webhooks to whoever has paid, as Stripe says in events signed with this secret. Without it every
+    /// organization may use them.
+    #[arg(long, value_name = "whsec_…")]
+    pub(crate) stripe_secret: Option<String>,
+    /// Where Stripe's API is asked, for tests that stand in for it.
+    #[arg(long, value_name = "URL", requires = "stripe_secret")]
+    pub(crate) stripe_api: Option<String>,
     /// The platform key. By default one is made, and kept with the state.
     #[arg(long, value_name = "KEY")]
     pub(crate) platform_key: Option<String>,
@@ -88,7 +95,11 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) fn parameters(&self) -> BTreeMap<String, String> {
-        self.parameters.iter().cloned().collect()
+        let stripe = self.stripe_secret.iter().flat_map(|secret| {
+            let selling = [("Billing", "on"), ("StripeSigningSecret", secret)];
+            selling.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        });
+        stripe.chain(self.parameters.iter().cloned()).collect()
     }
 
     /// The template to run: the given one, else the nearest `template.yaml` from here upward, else this workspace's.
@@ -138,6 +149,16 @@ mod tests {
             [("A", "1"), ("B", "x=y")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(stack.parameters(), BTreeMap::from(expected));
         assert!(Cli::try_parse_from(["local", "--parameter", "=1"]).is_err());
+    }
+
+    #[test]
+    fn with_a_secret_of_stripe_webhooks_are_sold() {
+        let cli = Cli::parse_from(["local", "--stripe-secret", "whsec_a,whsec_b"]);
+        let parameters = cli.serve.stack.parameters();
+        assert_eq!(parameters["Billing"], "on");
+        assert_eq!(parameters["StripeSigningSecret"], "whsec_a,whsec_b");
+        let without = Cli::parse_from(["local"]).serve.stack.parameters();
+        assert!(without.is_empty(), "{without:?}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, error::Error, future::Future, sync::Arc};
 
 use anyhow::{Result, anyhow, bail};
 use api::Api;
+use billing::Stripe;
 use bytes::Bytes;
 use delivery::Delivery;
 use futures::FutureExt;
@@ -12,7 +13,7 @@ use lambda_http::{Adapter, Body, Request, Response, Service, request::LambdaRequ
 use lambda_runtime::{Context, LambdaEvent};
 use recovery::Recovery;
 use serde::{Serialize, de::DeserializeOwned};
-use state::{Aws, Keyring};
+use state::{Aws, Keyring, SecretTexts};
 
 use crate::{
     emulators::Emulators,
@@ -60,6 +61,17 @@ pub(crate) async fn handler(
             json(move |event| {
                 let delivery = Arc::clone(&delivery);
                 async move { delivery.handle(event).await }
+            })
+        }
+        "billing" => {
+            let config = billing::Config::read(lookup)?;
+            let secrets = SecretTexts::new(emulators.secrets());
+            let secrets = billing::Secrets::read(&secrets, &config).await?;
+            let stripe = Stripe::new(config, aws, secrets).map_err(|error| anyhow!(error))?;
+            let stripe = Arc::new(stripe);
+            http(move |request| {
+                let stripe = Arc::clone(&stripe);
+                async move { stripe.handle(request).await }
             })
         }
         "recovery" => {

@@ -1,7 +1,7 @@
 //! Secrets Manager on loopback: what `GetSecretValue` answers, behind its real wire protocol.
 //!
 //! A secret is generated when it is first seen, and kept beside the tables when those are kept: what was
-//! sealed with it must open after a restart.
+//! sealed with it must open after a restart. One whose text is given is that text, in each start anew.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -26,8 +26,10 @@ const FILE: &str = "secrets.json";
 /// The texts of all secrets, by their ARN.
 pub(crate) type Secrets = BTreeMap<String, String>;
 
-/// The secrets of a template: those that are kept, and a new text for every other.
+/// The secrets of a template: what is given, what is kept, and a new text for every other.
 pub(crate) fn provide(wanted: &[Secret], data: Option<&Path>) -> Result<Secrets> {
+    let is_given = |secret: &&Secret| secret.secret_string.is_some();
+    let (given, generated): (Vec<&Secret>, Vec<&Secret>) = wanted.iter().partition(is_given);
     let file = data.map(|directory| directory.join(FILE));
     let mut secrets = match &file {
         Some(file) if file.exists() => {
@@ -36,20 +38,23 @@ pub(crate) fn provide(wanted: &[Secret], data: Option<&Path>) -> Result<Secrets>
         }
         _ => Secrets::new(),
     };
-    for secret in wanted {
+    for secret in &generated {
         if let Entry::Vacant(place) = secrets.entry(secret.arn()) {
             place.insert(generate(secret)?);
         }
     }
-    if let Some(file) = file.filter(|_| !wanted.is_empty()) {
+    if let Some(file) = file.filter(|_| !generated.is_empty()) {
         keep(&file, &secrets).context("cannot keep the secrets")?;
     }
+    let text = |secret: &Secret| secret.secret_string.clone().unwrap_or_default();
+    secrets.extend(given.into_iter().map(|secret| (secret.arn(), text(secret))));
     Ok(secrets)
 }
 
 /// What CloudFormation's `GenerateSecretString` makes: a random text in a JSON object.
 fn generate(secret: &Secret) -> Result<String> {
-    let wanted = &secret.generate_secret_string;
+    let wanted = secret.generate_secret_string.as_ref();
+    let wanted = wanted.with_context(|| format!("the secret {} has no text", secret.name))?;
     let random = Alphanumeric.sample_string(&mut rand::rng(), wanted.password_length);
     let mut text: Value = serde_json::from_str(&wanted.secret_string_template)
         .context("SecretStringTemplate is not JSON")?;
@@ -120,5 +125,29 @@ mod tests {
         assert_eq!(text["1"].as_str().unwrap().len(), 43);
         assert_eq!(provide(&wanted(), Some(directory.path())).unwrap(), first);
         assert_ne!(provide(&wanted(), None).unwrap(), first);
+    }
+
+    fn given(text: Option<&str>) -> Secret {
+        let mut secret: Secret = serde_json::from_value(json!({"SecretString": text})).unwrap();
+        secret.name = "given".to_owned();
+        secret
+    }
+
+    #[test]
+    fn a_given_text_is_taken_as_it_is_and_kept_nowhere() {
+        let directory = tempfile::tempdir().unwrap();
+        for text in ["whsec_a", "whsec_b"] {
+            let secrets = [wanted(), vec![given(Some(text))]].concat();
+            let provided = provide(&secrets, Some(directory.path())).unwrap();
+            assert_eq!(provided[&given(None).arn()], text);
+        }
+        let kept = std::fs::read_to_string(directory.path().join(FILE)).unwrap();
+        assert!(kept.contains("root-key") && !kept.contains("whsec"));
+    }
+
+    #[test]
+    fn a_secret_without_a_text_is_named() {
+        let refused = provide(&[given(None)], None).unwrap_err();
+        assert!(refused.to_string().contains("given"), "{refused}");
     }
 }

@@ -85,6 +85,7 @@ pub(crate) fn options(
         },
         allow_private: true,
         intercept: arguments.intercept.clone(),
+        stripe_api: arguments.stripe_api.clone(),
     })
 }
 

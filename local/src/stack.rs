@@ -46,6 +46,8 @@ pub(crate) struct Options {
     pub(crate) allow_private: bool,
     /// Where the functions' requests to the emulators go instead, when they are processes.
     pub(crate) intercept: Option<String>,
+    /// Where Stripe's API is asked instead.
+    pub(crate) stripe_api: Option<String>,
 }
 
 /// The two ways to run the functions.
@@ -152,6 +154,8 @@ fn with_local_settings(
             emulators.secrets_url.clone(),
         ),
     ];
+    let stripe_api = options.stripe_api.clone().map(|url| ("STRIPE_API", url));
+    let settings = settings.into_iter().chain(stripe_api);
     function
         .environment
         .extend(settings.map(|(name, value)| (name.to_owned(), value)));
@@ -265,6 +269,7 @@ mod tests {
             mode: Mode::InProcess,
             allow_private: true,
             intercept: None,
+            stripe_api: None,
         }
     }
 

@@ -30,6 +30,44 @@ fn alarms(template: &Value) -> Vec<(String, Value)> {
     resources(template, "AWS::CloudWatch::Alarm")
 }
 
+/// A metric that counts lines of a function's log.
+struct Filter {
+    metric: String,
+    /// How the lines begin that it counts.
+    start: String,
+    /// The crate of the function.
+    function: String,
+}
+
+/// The filters of logs.
+fn filters(template: &Value) -> Vec<Filter> {
+    let groups = resources(template, "AWS::Logs::LogGroup");
+    let filters = resources(template, "AWS::Logs::MetricFilter").into_iter();
+    let filter = |(name, filter): (String, Value)| {
+        let group = filter["LogGroupName"]["!Ref"].as_str();
+        let group = groups.iter().find(|(name, _)| Some(&**name) == group);
+        let (_, group) = group.unwrap_or_else(|| panic!("{name} is of no log"));
+        let path = group["LogGroupName"]["!Sub"].as_str().expect("a name");
+        let function = path.strip_prefix("/aws/lambda/${").expect("a function's");
+        let function = function.strip_suffix("Function}").expect("a function's");
+        let pattern = filter["FilterPattern"].as_str().expect("a pattern");
+        let start = pattern.strip_prefix("{ $.fields.message = \"");
+        let start = start.and_then(|rest| rest.strip_suffix("*\" }"));
+        let [metric] = &filter["MetricTransformations"].as_array().expect("metrics")[..] else {
+            panic!("{name} counts one thing")
+        };
+        assert_eq!(metric["MetricNamespace"], "certhooks", "{name}");
+        Filter {
+            metric: metric["MetricName"].as_str().expect("a name").to_owned(),
+            start: start
+                .unwrap_or_else(|| panic!("{name}: {pattern}"))
+                .to_owned(),
+            function: function.to_lowercase(),
+        }
+    };
+    filters.map(filter).collect()
+}
+
 /// Whether an alarm watches this metric of the resource that its dimension names in this way.
 fn watches(alarm: &Value, metric: &str, resource: &Value) -> bool {
     alarm["MetricName"] == metric && alarm["Dimensions"][0]["Value"] == *resource
@@ -135,20 +173,32 @@ fn every_function_that_requests_or_messages_reach_has_an_alarm_on_its_errors() {
 }
 
 #[test]
-fn every_alarm_on_our_own_metrics_watches_one_that_recovery_reports() {
+fn every_alarm_on_our_own_metrics_watches_one_that_recovery_reports_or_a_log_counts() {
+    let template = template();
     let report = workspace::read(REPORT);
     let metrics = metrics(&report);
+    let counted: Vec<String> = filters(&template)
+        .into_iter()
+        .map(|it| it.metric)
+        .collect();
     let function = json!([{"Name": "FunctionName", "Value": {"!Ref": "RecoveryFunction"}}]);
-    let mut found = 0;
-    for (name, alarm) in alarms(&template()) {
-        if alarm["Namespace"] == "certhooks" {
-            let metric = alarm["MetricName"].as_str().expect("a metric");
+    let (mut reported, mut logged) = (0, 0);
+    for (name, alarm) in alarms(&template) {
+        if alarm["Namespace"] != "certhooks" {
+            continue;
+        }
+        let metric = alarm["MetricName"].as_str().expect("a metric");
+        if alarm["Dimensions"].is_null() {
+            assert!(counted.iter().any(|it| it == metric), "{name}: {metric}");
+            logged += 1;
+        } else {
             assert!(metrics.contains(metric), "{name}: {metric}");
             assert_eq!(alarm["Dimensions"], function, "{name}");
-            found += 1;
+            reported += 1;
         }
     }
-    assert!(found > 0);
+    assert_eq!(logged, counted.len());
+    assert!(reported > 0);
     for declared in [
         r#""certhooks""#,
         r#"line["FunctionName"]"#,
@@ -163,5 +213,23 @@ fn the_guide_explains_every_metric_that_recovery_reports() {
     let guide = workspace::read(GUIDE);
     for metric in metrics(&workspace::read(REPORT)) {
         assert!(guide.contains(&format!("\n| `{metric}` |")), "{metric}");
+    }
+}
+
+#[test]
+fn every_line_that_a_metric_counts_is_logged_by_its_function_and_explained() {
+    let guide = workspace::read(GUIDE);
+    let filters = filters(&template());
+    for Filter {
+        metric,
+        start,
+        function,
+    } in filters
+    {
+        let files = workspace::files(&format!("functions/{function}/src"));
+        let line = format!("\"{start}{{");
+        let logs = |path: &String| workspace::read(path).contains(&line);
+        assert!(files.iter().any(logs), "{function} logs no {start}");
+        assert!(guide.contains(&format!("`{metric}`")), "{metric}");
     }
 }

@@ -91,10 +91,21 @@ impl Caller {
 
     /// Sends a request for a path below `/api/v1/`.
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Answer {
+        if let Some(body) = &body {
+            self.canaries.plant_body(body);
+        }
+        self.send_to(method, &format!("/api/v1/{path}"), body).await
+    }
+
+    /// Sends a request for a path. Nothing of the body is planted.
+    pub(crate) async fn send_to(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> Answer {
         let request = format!("{method} {path}");
-        let mut builder = self
-            .http
-            .request(method, format!("{}/api/v1/{path}", self.url));
+        let mut builder = self.http.request(method, format!("{}{path}", self.url));
         for (name, value) in &self.headers {
             builder = builder.header(*name, value);
         }
@@ -102,7 +113,6 @@ impl Caller {
             builder = builder.bearer_auth(key);
         }
         if let Some(body) = body {
-            self.canaries.plant_body(&body);
             builder = builder
                 .header("content-type", "application/json")
                 .body(body);

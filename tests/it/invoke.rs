@@ -1,9 +1,12 @@
 //! The sample invocations in `events/`: each is what its function gets on Lambda.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
+use crate::source::now;
 use crate::stack::{Organization, Stack, text};
-use crate::workspace;
+use crate::{stripe, workspace};
 
 /// Stands in the samples where a key belongs.
 const PLACEHOLDER: &str = "ck_live_replace_with_an_api_key";
@@ -28,8 +31,11 @@ fn samples(function: &str) -> Vec<(String, Value)> {
         let value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
         (path, value)
     };
+    // What stands in a folder is what the samples are made of.
+    let is_sample = |path: &String| path.matches('/').count() == 2;
     workspace::files(&format!("events/{function}"))
         .into_iter()
+        .filter(is_sample)
         .map(read)
         .collect()
 }
@@ -80,7 +86,32 @@ async fn every_sample_of_an_http_function_is_answered() {
         .into_iter()
         .filter(|function| !http.contains(&function.as_str()))
         .collect();
-    assert_eq!(others, ["delivery", "recovery"]);
+    assert_eq!(others, ["billing", "delivery", "recovery"]);
+}
+
+#[tokio::test]
+async fn every_sample_of_billing_is_refused_until_stripe_has_signed_it() {
+    let stack = Stack::start_with(&stripe::SELLING).await;
+    let samples = samples("billing");
+    let is_encoded = |(_, sample): &&(String, Value)| sample["isBase64Encoded"] == true;
+    assert_eq!(samples.iter().filter(is_encoded).count(), 1);
+    for (path, mut sample) in samples {
+        let invoke = async |sample: &Value| {
+            let sample = sample.to_string().into_bytes();
+            stack.invoke("BillingFunction", sample).await
+        };
+        let answer = invoke(&sample).await;
+        assert_eq!(answer["statusCode"], 400, "{path}: {answer:#}");
+        let body = text(&sample, "body");
+        let body = match sample["isBase64Encoded"].as_bool() {
+            Some(true) => BASE64.decode(body).expect("base64"),
+            _ => body.into_bytes(),
+        };
+        let signature = stripe::signature(stripe::SECRET, now(), &body);
+        sample["headers"]["stripe-signature"] = json!(signature);
+        let answer = invoke(&sample).await;
+        assert_eq!(answer["statusCode"], 200, "{path}: {answer:#}");
+    }
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 //!
 //! Every test starts a stack of its own and makes its own organizations, so the order of tests and
 //! what others leave behind never matter. `stack`, `control`, `caller`, `canaries`, `receiver`, `faults`,
-//! `gauge`, `later`, `logged`, `native`, `samples`, `matrix`, `routes`, `source` and `workspace` are what the tests are
-//! written with; each other module holds the tests of one concern.
+//! `gauge`, `later`, `logged`, `native`, `samples`, `matrix`, `routes`, `source`, `stripe` and `workspace` are what the
+//! tests are written with; each other module holds the tests of one concern.
 #![allow(
     clippy::unwrap_used,
     reason = "in a test, what is not there is a failure"
@@ -23,12 +23,14 @@ mod routes;
 mod samples;
 mod source;
 mod stack;
+mod stripe;
 mod workspace;
 
 mod alarms;
 mod architecture;
 mod audit_log;
 mod batch;
+mod billing;
 mod completion;
 mod convert;
 mod crash;

@@ -17,7 +17,7 @@ use crate::caller::Caller;
 use crate::canaries::Canaries;
 use crate::control::{environments, list, pid};
 use crate::logged::Logged;
-use crate::workspace;
+use crate::{stripe, workspace};
 
 /// A start with `--processes` may have to compile the functions first.
 const START_DEADLINE: Duration = Duration::from_secs(600);
@@ -144,8 +144,11 @@ impl Stack {
     fn plant_invocation(&self, payload: &[u8]) {
         let invocation: Option<Value> = serde_json::from_slice(payload).ok();
         let body = invocation.as_ref().and_then(|it| it["body"].as_str());
-        self.canaries()
-            .plant_body(body.unwrap_or_default().as_bytes());
+        let body = body.unwrap_or_default().as_bytes();
+        match invocation.as_ref().and_then(|it| it["rawPath"].as_str()) {
+            Some(stripe::PATH) => self.canaries().plant_people(body),
+            _ => self.canaries().plant_body(body),
+        }
     }
 
     /// Invokes a function by its name in the template, as `aws lambda invoke` does.

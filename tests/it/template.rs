@@ -105,6 +105,9 @@ fn variables(source: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// What a test sets for a function, and the template never does.
+const OF_TESTS: &str = "STRIPE_API";
+
 /// The variables every function reads for its tables and queues.
 fn resource_variables() -> BTreeSet<String> {
     let settings = workspace::read("shared/state/src/settings.rs");
@@ -141,6 +144,7 @@ fn every_variable_a_function_reads_is_set_and_none_is_left_over() {
         if config.contains(".resources()") {
             read.extend(resource_variables());
         }
+        read.remove(OF_TESTS);
         let mut set = names(&properties);
         set.extend(global.iter().cloned());
         assert_eq!(read, set, "read and set for {function}");
@@ -148,8 +152,26 @@ fn every_variable_a_function_reads_is_set_and_none_is_left_over() {
 }
 
 #[test]
-fn private_endpoints_are_never_allowed_by_the_template() {
-    assert!(!workspace::read("template.yaml").contains("ALLOW_PRIVATE_ENDPOINTS"));
+fn private_endpoints_and_another_stripe_are_never_allowed_by_the_template() {
+    for variable in ["ALLOW_PRIVATE_ENDPOINTS", OF_TESTS] {
+        assert!(!workspace::read("template.yaml").contains(variable));
+    }
+}
+
+#[test]
+fn a_secret_that_a_parameter_gives_is_never_shown() {
+    let template = template();
+    let mut given = 0;
+    for (name, secret) in resources(&template, "AWS::SecretsManager::Secret") {
+        let text = &secret["SecretString"];
+        let Some(parameter) = text["!If"].get(1).unwrap_or(text)["!Ref"].as_str() else {
+            assert!(text.is_null(), "{name}: {text}");
+            continue;
+        };
+        assert_eq!(template["Parameters"][parameter]["NoEcho"], true, "{name}");
+        given += 1;
+    }
+    assert!(given > 0);
 }
 
 #[test]
@@ -239,7 +261,11 @@ fn every_table_can_be_restored_and_survives_the_stack() {
 
 #[test]
 fn every_permission_names_its_actions_and_its_resource() {
-    for (function, properties) in functions(&template()) {
+    let template = template();
+    // Their reference is their ARN.
+    let secrets = resources(&template, "AWS::SecretsManager::Secret");
+    let secrets: Vec<String> = secrets.into_iter().map(|(name, _)| name).collect();
+    for (function, properties) in functions(&template) {
         let policies = properties["Policies"].as_array().expect("policies");
         let statements: Vec<&Value> = policies
             .iter()
@@ -259,13 +285,19 @@ fn every_permission_names_its_actions_and_its_resource() {
                     "{function}: {action}"
                 );
             }
-            let resource = statement["Resource"].to_string();
-            assert!(
-                ["!GetAtt", "!Sub", "\"!Ref\":\"RootKey\""]
-                    .iter()
-                    .any(|by| resource.contains(by)),
-                "{function}: {resource}"
-            );
+            let resource = &statement["Resource"];
+            let resources = match resource {
+                Value::Array(resources) => resources.iter().collect(),
+                one => vec![one],
+            };
+            for resource in resources {
+                // One that is not there without its condition.
+                let named = resource["!If"].get(1).unwrap_or(resource);
+                let by_reference = named["!Ref"].as_str();
+                let is_secret = by_reference.is_some_and(|name| secrets.iter().any(|it| it == name));
+                let is_named = named["!GetAtt"].is_string() || named["!Sub"].is_string();
+                assert!(is_secret || is_named, "{function}: {resource}");
+            }
         }
     }
 }

@@ -96,8 +96,10 @@ pub(crate) struct Secret {
     /// The secret's name.
     #[serde(default)]
     pub(crate) name: String,
-    /// How its first text is made.
-    pub(crate) generate_secret_string: GenerateSecretString,
+    /// How its first text is made, if it is not given.
+    pub(crate) generate_secret_string: Option<GenerateSecretString>,
+    /// Its text, if a parameter gives it.
+    pub(crate) secret_string: Option<String>,
 }
 
 /// How the text of a secret is made: a JSON object with a random member.
