@@ -177,10 +177,7 @@ fn every_alarm_on_our_own_metrics_watches_one_that_recovery_reports_or_a_log_cou
     let template = template();
     let report = workspace::read(REPORT);
     let metrics = metrics(&report);
-    let counted: Vec<String> = filters(&template)
-        .into_iter()
-        .map(|it| it.metric)
-        .collect();
+    let counted: Vec<String> = filters(&template).into_iter().map(|it| it.metric).collect();
     let function = json!([{"Name": "FunctionName", "Value": {"!Ref": "RecoveryFunction"}}]);
     let (mut reported, mut logged) = (0, 0);
     for (name, alarm) in alarms(&template) {

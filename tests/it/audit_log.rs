@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use crate::receiver::{Receiver, Reply};
 use crate::routes::{actions, items};
 use crate::samples::issued;
+use crate::source::now;
 use crate::stack::{Organization, Stack, text};
+use crate::stripe;
 
 const URL: &str = "https://api.example.com/webhooks?token=do-not-show";
 
@@ -46,8 +48,11 @@ async fn quarantined(stack: &Stack, college: &Organization, relay: &Value) -> St
 
 #[tokio::test]
 async fn every_change_is_a_line_with_who_did_it_to_what() {
-    let stack = Stack::start().await;
+    let stack = Stack::start_with(&stripe::SELLING).await;
     let college = stack.create_organization().await;
+    let customer = stripe::Customer::of(&college.id, 1, now());
+    let paid = customer.event("dahlia/03_customer.subscription.updated.activated");
+    stack.stripe(&paid).await.expect(200);
     let keys = format!("organizations/{}/keys", college.id);
     let (api, platform) = (&college.api, stack.platform());
     let first_key = text(&items(&platform.get(&keys).await.expect(200))[0], "id");
@@ -64,6 +69,8 @@ async fn every_change_is_a_line_with_who_did_it_to_what() {
     let organization = format!("organizations/{}", college.id);
     let reseal = format!("{organization}/reseal");
     platform.post(&reseal, json!({})).await.expect(200);
+    college.link(&stack, &customer.id()).await.expect(200);
+    expected.push(("billing.linked", customer.id()));
     let by_platform = expected.len();
 
     let receiver = Receiver::content().await;

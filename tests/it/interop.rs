@@ -26,7 +26,7 @@ const LIBRARIES: [(&str, &str); 2] = [(".venv/bin/python", "py"), ("node", "mjs"
 
 /// Runs a program of every library on these lines; answers the lines that each printed.
 #[track_caller]
-fn run(program: &str, lines: &[Value]) -> [Vec<String>; 2] {
+pub(crate) fn run(program: &str, lines: &[Value]) -> [Vec<String>; 2] {
     let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
     LIBRARIES.map(|(interpreter, end)| {
         let mut child = Command::new(interpreter)

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::template::{resources, template};
-use crate::workspace;
+use crate::{stripe, workspace};
 
 /// A route below `/api/v1/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +73,13 @@ pub(crate) const ROUTES: &[Route] = &[
         "organizations/{organization}/reseal",
         "secrets.resealed",
     ),
+    reads("organizations/{organization}/billing"),
+    changes(
+        "POST",
+        "organizations/{organization}/billing/link",
+        "billing.linked",
+    ),
+    reads("billing/parked"),
     reads("endpoints"),
     changes("POST", "endpoints", "endpoint.created"),
     reads("endpoints/{endpoint}"),
@@ -158,20 +165,29 @@ fn routes_of_api() -> BTreeSet<String> {
     patterns.collect()
 }
 
-/// The routes that the template gives to the function `ingest`.
-fn routes_of_ingest() -> BTreeSet<String> {
+/// The routes that the template gives to a function: method and path.
+fn routes_in_template(function: &str) -> Vec<(String, String)> {
     let template = template();
     let functions = resources(&template, "AWS::Serverless::Function");
-    let ingest = functions.iter().find(|(name, _)| name == "IngestFunction");
-    let (_, ingest) = ingest.expect("the function that accepts events");
-    let events = ingest["Events"].as_object().expect("events");
+    let found = functions.iter().find(|(name, _)| name == function);
+    let (_, function) = found.unwrap_or_else(|| panic!("no {function}"));
+    let events = function["Events"].as_object().expect("events");
     let routes = events.values().map(|event| {
-        let text = |member: &str| event["Properties"][member].as_str();
+        let text = |member: &str| event["Properties"][member].as_str().map(str::to_owned);
         let (Some(method), Some(path)) = (text("Method"), text("Path")) else {
             panic!("no route: {event}")
         };
+        (method, path)
+    });
+    routes.collect()
+}
+
+/// The routes that the template gives to the function `ingest`.
+fn routes_of_ingest() -> BTreeSet<String> {
+    let routes = routes_in_template("IngestFunction").into_iter();
+    let routes = routes.map(|(method, path)| {
         let path = path.strip_prefix("/api/v1/").expect("a path of the API");
-        shape(method, path.split('/').map(placeholder_as_braces))
+        shape(&method, path.split('/').map(placeholder_as_braces))
     });
     routes.collect()
 }
@@ -202,6 +218,13 @@ fn every_route_of_the_functions_is_in_the_table_and_no_other() {
         })
         .collect();
     assert_eq!(table, there);
+}
+
+/// Who calls it has no key but a signature, and it is no part of the API.
+#[test]
+fn stripe_reaches_one_route_and_the_api_has_no_part_in_it() {
+    let routes = routes_in_template("BillingFunction");
+    assert_eq!(routes, [("POST".to_owned(), stripe::PATH.to_owned())]);
 }
 
 #[test]

@@ -145,7 +145,9 @@ impl Customer {
         for kind in ["cus", "sub", "in", "evt"] {
             told = told.replace(&format!("\"{kind}_"), &format!("\"{kind}_{}", self.mark));
         }
-        with_times(&told, |second| self.end.as_second() - before_the_end(second))
+        with_times(&told, |second| {
+            self.end.as_second() - before_the_end(second)
+        })
     }
 
     /// What the API says of an organization, without what customers of the same samples differ by.

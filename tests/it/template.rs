@@ -294,7 +294,8 @@ fn every_permission_names_its_actions_and_its_resource() {
                 // One that is not there without its condition.
                 let named = resource["!If"].get(1).unwrap_or(resource);
                 let by_reference = named["!Ref"].as_str();
-                let is_secret = by_reference.is_some_and(|name| secrets.iter().any(|it| it == name));
+                let is_secret =
+                    by_reference.is_some_and(|name| secrets.iter().any(|it| it == name));
                 let is_named = named["!GetAtt"].is_string() || named["!Sub"].is_string();
                 assert!(is_secret || is_named, "{function}: {resource}");
             }

@@ -70,6 +70,7 @@ pub(crate) async fn parked(api: &Api, call: &Call<'_>) -> Result<Response<Body>,
 /// more than what Stripe says, and the last one counts.
 pub(crate) async fn link(api: &Api, call: &Call<'_>, id: &str) -> Result<Response<Body>, Problem> {
     let organization = find(api, call, id).await?.id;
+    let body = reply::read_object(call.request)?;
     if api.billing == Billing::Off {
         return Err(Problem::new(
             409,
@@ -77,7 +78,6 @@ pub(crate) async fn link(api: &Api, call: &Call<'_>, id: &str) -> Result<Respons
             "webhooks are not sold here: every organization has them",
         ));
     }
-    let body = reply::read_object(call.request)?;
     let customer = read_strictly(body, |fields| {
         let text = fields.required_text("customer");
         let id = text.parse::<StripeId>().ok();

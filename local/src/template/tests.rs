@@ -34,6 +34,39 @@ fn the_products_template_is_understood() {
 }
 
 #[test]
+fn what_sells_webhooks_is_there_only_where_they_are_sold() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
+    let there = |parameters: &[(&str, &str)]| {
+        let given = [("PlatformKeyHash", &*"0".repeat(64))];
+        let given = given.iter().chain(parameters);
+        let given = given.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let template = Template::load(Path::new(file), &given.collect(), "http://127.0.0.1:1");
+        let template = template.unwrap();
+        let billing = template
+            .functions
+            .into_iter()
+            .find(|it| it.binary == "billing");
+        let texts = template.secrets.into_iter();
+        let texts: Vec<String> = texts.filter_map(|it| it.secret_string).collect();
+        (
+            billing.map(|it| it.environment["STRIPE_READ_KEY"].clone()),
+            texts,
+        )
+    };
+    assert_eq!(there(&[]), (None, vec![]));
+    let selling = [("Billing", "on"), ("StripeSigningSecret", "whsec_a")];
+    let (read_key, texts) = there(&selling);
+    assert_eq!(
+        (read_key.as_deref(), texts),
+        (Some(""), vec!["whsec_a".to_owned()])
+    );
+    let (read_key, mut texts) = there(&[&selling[..], &[("StripeReadKey", "rk_a")]].concat());
+    assert!(read_key.is_some_and(|arn| arn.ends_with("StripeReadKeySecret")));
+    texts.sort();
+    assert_eq!(texts, ["rk_a", "whsec_a"]);
+}
+
+#[test]
 fn globals_are_merged_and_references_resolved() {
     let template = parse(
         "

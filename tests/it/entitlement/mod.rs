@@ -19,6 +19,7 @@ use crate::later::recover;
 use crate::receiver::{Receiver, Webhook};
 use crate::source::now;
 use crate::stack::{Endpoint, Organization, Stack, text, until};
+use crate::stripe::SELLING;
 
 /// For so long an organization has had the access that it has at first.
 const LONG: SignedDuration = SignedDuration::from_hours(24);
@@ -34,7 +35,7 @@ struct Shop {
 
 impl Shop {
     async fn open() -> Self {
-        let arguments = ["--parameter", "Billing=on", "--environments", "1"];
+        let arguments = [&SELLING[..], &["--environments", "1"]].concat();
         let (stack, faults) = Faults::start(&arguments).await;
         // Any request to the tables says where they are.
         stack.platform().get("organizations").await.expect(200);

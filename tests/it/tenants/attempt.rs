@@ -243,6 +243,9 @@ impl Ids<'_> {
             "endpoints" => {
                 json!({"url": "https://api.example.com/", "event_types": ["*"], "enabled": false})
             }
+            "organizations/{organization}/billing/link" => {
+                json!({"customer": theirs("{customer}")})
+            }
             "endpoints/{endpoint}" => json!({"timeout_seconds": 1 + choice % 30}),
             "events" | "convert" | "quarantine/{quarantine}/replay" => event,
             "events/batch" => json!([event, event]),

@@ -13,6 +13,7 @@ use self::attempt::{Attempt, Owner, attempts};
 use self::tenant::Tenant;
 use crate::routes::ROUTES;
 use crate::stack::Stack;
+use crate::stripe::SELLING;
 
 /// Random calls of one run.
 const CALLS: u32 = 500;
@@ -29,9 +30,9 @@ struct World {
 
 impl World {
     async fn create() -> Self {
-        let stack = Stack::start().await;
-        let mine = Tenant::create(&stack, "alpha").await;
-        let theirs = Tenant::create(&stack, "bravo").await;
+        let stack = Stack::start_with(&SELLING).await;
+        let mine = Tenant::create(&stack, "alpha", 1).await;
+        let theirs = Tenant::create(&stack, "bravo", 2).await;
         let before = theirs.everything(&stack).await;
         assert!(!before.contains("not_found"), "{before}");
         Self {
@@ -115,6 +116,7 @@ fn the_check_sees_what_is_shown_and_what_is_changed() {
             "quarantine",
             "audit",
             "recipients/42",
+            &format!("organizations/{}/billing", theirs.organization.id),
         ] {
             let own = theirs.organization.api.get(path).await.expect(200);
             assert!(

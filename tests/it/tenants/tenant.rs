@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use crate::receiver::Receiver;
 use crate::routes::items;
+use crate::source::now;
 use crate::stack::{Organization, Stack, text};
+use crate::stripe::Customer;
 
 /// An organization with what it has.
 pub(super) struct Tenant {
@@ -35,8 +37,11 @@ fn event(credential: &str, word: &str) -> Value {
 
 impl Tenant {
     /// Makes it, and waits until nothing of it changes by itself.
-    pub(super) async fn create(stack: &Stack, word: &str) -> Self {
+    pub(super) async fn create(stack: &Stack, word: &str, number: u32) -> Self {
         let organization = stack.create_organization().await;
+        let customer = Customer::of(&organization.id, number, now());
+        let paid = customer.event("dahlia/03_customer.subscription.updated.activated");
+        stack.stripe(&paid).await.expect(200);
         let api = &organization.api;
         let receiver = Receiver::content().await;
         let (mut ids, mut own) = (HashMap::new(), vec![word.to_owned()]);
@@ -45,6 +50,8 @@ impl Tenant {
             ids.entry(kind).or_insert_with(Vec::new).push(id);
         };
         keep("{organization}", organization.id.clone());
+        keep("{customer}", customer.id());
+        keep("{subscription}", customer.subscription());
         let key = stack
             .create_key(&organization.id, json!({"name": word}))
             .await;
@@ -125,7 +132,11 @@ impl Tenant {
         let platform = stack.platform();
         let organization = format!("organizations/{}", self.organization.id);
         let mut all = Vec::new();
-        for path in [organization.clone(), format!("{organization}/keys")] {
+        for path in [
+            organization.clone(),
+            format!("{organization}/keys"),
+            format!("{organization}/billing"),
+        ] {
             let answer = platform.get(&path).await;
             all.push(json!([path, answer.status, answer.body]));
         }

@@ -1,0 +1,127 @@
+//! The lives of the samples, in order and otherwise: whatever comes in whatever order, an organization gets what
+//! was paid for by what is known by then, and in the end the same.
+
+use futures::future::join_all;
+use payload::billing::access::Access;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
+
+use super::shop::Shopper;
+use crate::faults::seed;
+use crate::source::now;
+use crate::stack::Stack;
+use crate::stripe::{LIFE, SELLING};
+
+const VERSIONS: [&str; 2] = ["basil", "dahlia"];
+
+#[tokio::test]
+async fn webhooks_are_sent_held_released_and_stopped_as_a_life_goes_on() {
+    let stack = &Stack::start_with(&SELLING).await;
+    let lives = VERSIONS.into_iter().zip(1..).map(|(version, number)| {
+        Box::pin(async move {
+            let mut shopper = Shopper::create(stack, number).await;
+            let mut before = Access::Ended;
+            for (event, expected) in shopper.customer.life(version).iter().zip(LIFE) {
+                let access = shopper.hears(stack, event).await;
+                assert_eq!(access, expected, "{version}");
+                shopper.is_treated(access).await;
+                if before == Access::Suspended && access.sends() {
+                    shopper.is_released(stack).await;
+                }
+                before = access;
+            }
+            let held = shopper.college.api.pages("deliveries?status=held", 50);
+            assert!(held.await.is_empty(), "{version}");
+        })
+    });
+    join_all(lives).await;
+}
+
+/// An order of the events of a life, and how often each comes.
+type Order = fn(Vec<String>, &mut StdRng) -> Vec<String>;
+
+const ORDERS: [(&str, Order); 4] = [
+    ("in order", |life, _| life),
+    ("reversed", |life, _| life.into_iter().rev().collect()),
+    ("shuffled", |mut life, rng| {
+        life.shuffle(rng);
+        life
+    }),
+    ("doubled and shuffled", |life, rng| {
+        let mut twice = [life.clone(), life].concat();
+        twice.shuffle(rng);
+        twice
+    }),
+];
+
+#[tokio::test]
+async fn in_any_order_and_any_number_of_times_a_life_ends_in_the_same_record() {
+    let stack = &Stack::start_with(&SELLING).await;
+    let seed = seed();
+    println!("FAULTS_SEED={seed}");
+    let end = now();
+    let mut lives = Vec::new();
+    for version in VERSIONS {
+        for (name, order) in ORDERS {
+            let number = u32::try_from(lives.len()).expect("few") + 1;
+            lives.push(Box::pin(async move {
+                let mut shopper = Shopper::create_until(stack, number, end).await;
+                let mut rng = StdRng::seed_from_u64(seed);
+                let mut before = None;
+                for event in order(shopper.customer.life(version), &mut rng) {
+                    let access = shopper.hears(stack, &event).await;
+                    if before != Some(access) {
+                        shopper.is_treated(access).await;
+                    }
+                    before = Some(access);
+                }
+                (format!("{version} {name}"), shopper.record(stack).await)
+            }));
+        }
+    }
+    let records = join_all(lives).await;
+    let (_, expected) = &records[0];
+    assert!(expected.contains("ENDED"), "{expected}");
+    for (name, record) in &records {
+        assert_eq!(record, expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn events_that_come_at_the_same_moment_and_twice_each_are_all_heard() {
+    let stack = &Stack::start_with(&SELLING).await;
+    let end = now();
+    let in_order = Shopper::create_until(stack, 1, end).await;
+    let life = in_order.customer.life("dahlia");
+    for event in &life {
+        stack.stripe(event).await.expect(200);
+    }
+    let at_once = Shopper::create_until(stack, 2, end).await;
+    let life = at_once.customer.life("dahlia");
+    let sent = join_all(life.iter().chain(&life).map(|event| stack.stripe(event))).await;
+    // Who is crowded out is asked to come again, as Stripe does.
+    for (event, answer) in life.iter().chain(&life).zip(sent) {
+        if answer.status != 200 {
+            assert!(answer.status >= 500, "{answer:?}");
+            stack.stripe(event).await.expect(200);
+        }
+    }
+    assert_eq!(at_once.record(stack).await, in_order.record(stack).await);
+}
+
+#[tokio::test]
+async fn what_one_customer_ends_another_one_of_the_same_organization_keeps() {
+    let stack = &Stack::start_with(&SELLING).await;
+    let mut shopper = Shopper::create(stack, 1).await;
+    let other = crate::stripe::Customer::of(&shopper.college.id, 2, now());
+    let event = other.event("dahlia/03_customer.subscription.updated.activated");
+    assert_eq!(shopper.hears(stack, &event).await, Access::Active);
+    for event in shopper.customer.life("basil") {
+        assert_eq!(shopper.hears(stack, &event).await, Access::Active);
+    }
+    shopper.is_treated(Access::Active).await;
+    let over = other.event("dahlia/11_customer.subscription.deleted");
+    assert_eq!(shopper.hears(stack, &over).await, Access::Ended);
+    shopper.is_treated(Access::Ended).await;
+}
