@@ -134,6 +134,7 @@ fn may_be_logged(text: &str) -> bool {
         ulid.len() == 26 && ulid.bytes().all(|byte| byte.is_ascii_alphanumeric())
     });
     is_id
+        || text.starts_with("cus_")
         || STATUSES.contains(&text)
         || SUBJECTS.contains(&text)
         || text.parse::<EventType>().is_ok()

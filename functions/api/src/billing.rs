@@ -36,7 +36,7 @@ struct View<'a> {
     /// Whether Stripe should be asked, because what it said leaves something open.
     needs_reconcile: bool,
     /// As it stands in the table.
-    record: Option<&'a Value>,
+    record: Option<Value>,
     customers: Vec<CustomerView<'a>>,
     events: Vec<Heard>,
 }
@@ -129,7 +129,7 @@ async fn view(
         since: entitlement.and_then(|it| it.since(call.now)),
         next: entitlement.and_then(|it| it.next(call.now)),
         needs_reconcile: record.needs_reconcile(call.now),
-        record: entitled.as_ref().map(|entitled| &entitled.record),
+        record: entitled.as_ref().map(|entitled| in_order(&entitled.record)),
         customers: customers
             .iter()
             .map(|it| CustomerView::new(it, mode))
@@ -137,6 +137,13 @@ async fn view(
         events,
     };
     Ok(reply::json(200, &view))
+}
+
+/// A map of a table has its members in another order each time.
+fn in_order(record: &Value) -> Value {
+    let mut record = record.clone();
+    record.sort_all_objects();
+    record
 }
 
 impl<'a> CustomerView<'a> {

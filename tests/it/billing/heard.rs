@@ -144,7 +144,7 @@ async fn who_asks_sees_the_record_the_facts_and_what_became_of_each_event() {
     assert!(people.iter().all(|it| !shown.contains(it)), "{shown}");
 
     let stranger = stack.create_organization().await;
-    stranger.api.get(&path).await.refusal(404, "not_found");
+    stranger.api.get(&path).await.refusal(403, "forbidden");
     let link = format!("{path}/link");
     let body = json!({"customer": customer.id()});
     let refused = college.api.post(&link, body).await;
