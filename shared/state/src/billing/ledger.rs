@@ -218,16 +218,16 @@ mod tests {
 
     use super::*;
 
-    fn assert_comes_back<F>(said: F)
+    fn assert_comes_back<F>(said: &F)
     where
-        F: Serialize + DeserializeOwned + PartialEq + Debug + Clone,
+        F: Serialize + DeserializeOwned + PartialEq + Debug,
     {
         let row = FactRow {
-            fact: said.clone(),
+            fact: said,
             revision: 7,
         };
         let item = to_item(&row).unwrap();
-        assert_eq!(fact::<F>(item).unwrap(), said);
+        assert_eq!(&fact::<F>(item).unwrap(), said);
     }
 
     #[test]
@@ -248,9 +248,9 @@ mod tests {
                 for fact in [Mode::Live, Mode::Test].into_iter().flat_map(read) {
                     facts += 1;
                     match fact {
-                        Fact::Claim(claim) => assert_comes_back(claim),
-                        Fact::Subscription(subscription) => assert_comes_back(subscription),
-                        Fact::Invoice(invoice) => assert_comes_back(invoice),
+                        Fact::Claim(claim) => assert_comes_back(&claim),
+                        Fact::Subscription(subscription) => assert_comes_back(&subscription),
+                        Fact::Invoice(invoice) => assert_comes_back(&invoice),
                     }
                 }
             }
