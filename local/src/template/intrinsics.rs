@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value};
 
 use super::parameters::text_of;
@@ -54,6 +54,27 @@ impl Scope {
         let condition = self.conditions.get(name);
         let condition = condition.with_context(|| format!("{at}: there is no condition {name}"))?;
         self.truth(condition, &format!("Conditions.{name}"))
+    }
+
+    /// Refuses parameters that contradict each other, as the template's `Rules` say.
+    pub(super) fn check_rules(&self, rules: &Map<String, Value>) -> Result<()> {
+        for (name, rule) in rules {
+            let at = format!("Rules.{name}");
+            if let Some(condition) = rule.get("RuleCondition")
+                && !self.truth(condition, &at)?
+            {
+                continue;
+            }
+            for assertion in list(&rule["Assertions"], &at)? {
+                let description = assertion["AssertDescription"].as_str();
+                ensure!(
+                    self.truth(&assertion["Assert"], &at)?,
+                    "{}",
+                    description.unwrap_or(&at)
+                );
+            }
+        }
+        Ok(())
     }
 
     fn call(&self, name: &str, argument: &Value, at: &str) -> Result<Option<Value>> {

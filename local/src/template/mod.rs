@@ -78,6 +78,7 @@ impl Template {
                 .insert(format!("AWS::{name}"), json!(value));
         }
         let resources = resources(&section("Resources"), &scope)?;
+        scope.check_rules(&section("Rules"))?;
         for resource in &resources {
             resource.declare(&mut scope, queue_url);
         }

@@ -67,6 +67,42 @@ fn what_sells_webhooks_is_there_only_where_they_are_sold() {
 }
 
 #[test]
+fn parameters_that_a_rule_forbids_are_refused_with_its_words() {
+    let rule = |condition: &str| {
+        format!(
+            "
+Parameters: {{Sells: {{Type: String, Default: off}}, Secret: {{Type: String, Default: ''}}}}
+Rules:
+  NeedsSecret:
+    {condition}
+    Assertions:
+      - {{Assert: !Not [!Equals [!Ref Secret, '']], AssertDescription: a secret is needed}}
+"
+        )
+    };
+    for (condition, refusal) in [
+        ("RuleCondition: !Equals [!Ref Sells, on]", None),
+        (
+            "RuleCondition: !Equals [!Ref Sells, off]",
+            Some("a secret is needed"),
+        ),
+        (
+            "RuleCondition: !Equals [!Ref Unknown, off]",
+            Some("Unknown"),
+        ),
+        ("", Some("a secret is needed")),
+    ] {
+        let refused = parse(&rule(condition))
+            .err()
+            .map(|error| format!("{error:#}"));
+        match (&refused, refusal) {
+            (Some(refused), Some(refusal)) => assert!(refused.contains(refusal), "{refused}"),
+            (refused, refusal) => assert_eq!(refused.as_deref(), refusal, "{condition}"),
+        }
+    }
+}
+
+#[test]
 fn globals_are_merged_and_references_resolved() {
     let template = parse(
         "

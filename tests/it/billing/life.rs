@@ -2,6 +2,7 @@
 //! was paid for by what is known by then, and in the end the same.
 
 use futures::future::join_all;
+use jiff::SignedDuration;
 use payload::billing::access::Access;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -11,7 +12,7 @@ use super::shop::Shopper;
 use crate::faults::seed;
 use crate::source::now;
 use crate::stack::Stack;
-use crate::stripe::{LIFE, SELLING};
+use crate::stripe::{Customer, LIFE, SELLING};
 
 const VERSIONS: [&str; 2] = ["basil", "dahlia"];
 
@@ -111,10 +112,30 @@ async fn events_that_come_at_the_same_moment_and_twice_each_are_all_heard() {
 }
 
 #[tokio::test]
+async fn while_nothing_is_heard_of_a_renewal_webhooks_wait_and_none_is_lost() {
+    let stack = &Stack::start_with(&SELLING).await;
+    let mut shopper = Shopper::create(stack, 1).await;
+    // Its period ended four days ago.
+    let past = now() - SignedDuration::from_hours(4 * 24);
+    let past = Customer::of(&shopper.college.id, 1, past);
+    let bought = past.event("dahlia/03_customer.subscription.updated.activated");
+    assert_eq!(shopper.hears(stack, &bought).await, Access::Suspended);
+    let view = stack.billing(&shopper.college.id).await;
+    assert_eq!(view["needs_reconcile"], true, "{view:#}");
+    shopper.is_treated(Access::Suspended).await;
+    let renewed = shopper
+        .customer
+        .event("dahlia/05_customer.subscription.updated.renewed");
+    assert_eq!(shopper.hears(stack, &renewed).await, Access::Active);
+    shopper.is_treated(Access::Active).await;
+    shopper.is_released(stack).await;
+}
+
+#[tokio::test]
 async fn what_one_customer_ends_another_one_of_the_same_organization_keeps() {
     let stack = &Stack::start_with(&SELLING).await;
     let mut shopper = Shopper::create(stack, 1).await;
-    let other = crate::stripe::Customer::of(&shopper.college.id, 2, now());
+    let other = Customer::of(&shopper.college.id, 2, now());
     let event = other.event("dahlia/03_customer.subscription.updated.activated");
     assert_eq!(shopper.hears(stack, &event).await, Access::Active);
     for event in shopper.customer.life("basil") {
