@@ -95,7 +95,7 @@ impl Stripe {
         // As bytes: what API Gateway sent in base64 is decoded by now.
         let body = request.body().as_ref();
         if body.len() > MAX_BODY {
-            return Err(Problem::new(413, "too_large", "the body is too large"));
+            return Err(Problem::new(413, "body_too_large", "the body is too large"));
         }
         let headers = request.headers().get_all(HEADER);
         let headers: Vec<&[u8]> = headers.iter().map(|value| value.as_bytes()).collect();
