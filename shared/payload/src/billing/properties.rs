@@ -12,7 +12,7 @@ use super::access::Access;
 use super::claim::Claim;
 use super::customer::Fact;
 use super::lifecycle::{Books, Move, ORGANIZATIONS, Shape, Stripe, at, read, script, shape};
-use super::record::Record;
+use super::record::{Reason, Record};
 use super::stripe_event::{Facts, Ignored, Mode, Said, StripeEvent};
 
 fn cases() -> ProptestConfig {
@@ -244,7 +244,9 @@ proptest! {
         script.push((0, Move::Begin("active", Some(0)), 5));
         script.extend([0, 1, 2, 3].map(|which| (which, Move::Become("frozen_by_regulator"), 10)));
         let stripe = Stripe::after(&script, shape);
-        for record in Books::of(&stripe.facts()).records() {
+        // What went to and fro within seconds may have ended elsewhere: Stripe is to be asked then.
+        let is_told = |record: &Record| record.doubts.iter().all(|it| it.reason != Reason::Order);
+        for record in Books::of(&stripe.facts()).records().into_iter().filter(is_told) {
             for moment in moments([&record]).into_iter().filter(|moment| *moment >= stripe.now) {
                 prop_assert!(!record.access(at(moment)).sends());
             }

@@ -201,7 +201,8 @@ impl Snapshot {
         }
     }
 
-    fn began_with(&self, other: &Self) -> bool {
+    /// Whether `other` shows all that this one found otherwise: it could have come right after it.
+    pub(super) fn began_with(&self, other: &Self) -> bool {
         // Who says nothing of before could have begun with anything.
         !self.before.is_empty() && self.before.is_held_by(&other.object)
     }

@@ -125,7 +125,12 @@ impl Subscription {
         }
         let all = &self.recent;
         let is_last = |one: &&Snapshot| !all.iter().any(|other| other.follows(one));
-        let last: Vec<&Snapshot> = all.iter().filter(is_last).collect();
+        let mut last: Vec<&Snapshot> = all.iter().filter(is_last).collect();
+        // What went there and back may have come after each other; what nothing began with was the end.
+        let is_end = |one: &&Snapshot| !all.iter().any(|other| other.began_with(one));
+        if last.iter().any(is_end) {
+            last.retain(is_end);
+        }
         // Where each follows another, all are as good, and the total order decides.
         let snapshot = last.last().copied().or_else(|| all.last())?;
         let agrees = |other: &&Snapshot| other.standing == snapshot.standing;
@@ -231,6 +236,12 @@ mod tests {
         let back = |second| snapshot(2, second, Kind::Changed, &is("past_due"), &is("active"));
         check(&[there.clone(), back(13)], "active", true);
         check(&[there.clone(), back(11)], "past_due", true);
+        // There, back and elsewhere: nothing began with where it is now.
+        let elsewhere = snapshot(5, 12, Kind::Changed, &is("active"), &is("unpaid"));
+        for id in [4, 9] {
+            let back = snapshot(id, 12, Kind::Changed, &is("past_due"), &is("active"));
+            check(&[there.clone(), back, elsewhere.clone()], "unpaid", false);
+        }
         // Two events of one change say the same.
         let again = snapshot(3, 12, Kind::Changed, &is("active"), &is("past_due"));
         check(&[there.clone(), again], "past_due", false);
