@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use crate::credential_status::{CredentialStatus, UnknownStatus};
 use crate::dialect::Dialect;
 use crate::event_type::{EventType, Subject};
 use crate::id::{EventId, OrganizationId};
@@ -167,18 +168,6 @@ pub struct Source {
     /// same course before: it may be the same certificate, asked for again.
     #[serde(default)]
     pub possible_repeat: bool,
-}
-
-/// State of a credential after an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "each is the past participle of what happened")]
-pub enum CredentialStatus {
-    Pending,
-    Valid,
-    Declined,
-    Expired,
-    Revoked,
 }
 
 /// The certificate or badge of one recipient.

@@ -16,7 +16,7 @@ use crate::event_type::{EventType, Subject};
 use crate::idempotency::IdempotencyKey;
 
 /// Longest text that is remembered, bytes: what is known of a credential must fit into a row.
-const MAX_TEXT: usize = 2 * 1024;
+pub(crate) const MAX_TEXT: usize = 2 * 1024;
 
 /// What can be remembered.
 trait Fact: Clone {

@@ -10,6 +10,7 @@
 pub mod billing;
 pub mod catalogue;
 pub mod convert;
+mod credential_status;
 pub mod custom_headers;
 pub mod depth;
 pub mod dialect;
@@ -21,6 +22,7 @@ pub mod id;
 pub mod idempotency;
 pub mod key_pair;
 pub mod known;
+pub mod lifecycle;
 pub mod operational;
 pub mod receiver_auth;
 pub mod retry;

@@ -33,7 +33,7 @@ pub fn parse_date(text: &str) -> Option<Timestamp> {
 }
 
 /// RFC 3339 writes years of four digits: an instant outside of them could be read, but not written.
-fn writable(timestamp: Timestamp) -> Option<Timestamp> {
+pub(crate) fn writable(timestamp: Timestamp) -> Option<Timestamp> {
     let year = timestamp.to_zoned(TimeZone::UTC).year();
     (0..=9999).contains(&year).then_some(timestamp)
 }

@@ -99,6 +99,21 @@ impl Origin {
     }
 }
 
+/// The other form in which a subscriber of this dialect gets the id of a credential, if it gets one.
+pub fn credential_in(dialect: Dialect, origin: Origin, id: &str) -> Option<String> {
+    // The target's own identifiers come back as they were.
+    if origin.dialect == dialect {
+        return None;
+    }
+    match dialect {
+        Dialect::Vec | Dialect::Certdirectory if !is_uuid(id) => {
+            Some(origin.uuid(Kind::Credential, id).to_string())
+        }
+        Dialect::Beedeez if !is_object_id(id) => Some(origin.object_id(Kind::Credential, id)),
+        _ => None,
+    }
+}
+
 /// Largest integer that every JSON reader keeps exactly: 2^53 - 1.
 pub(super) const MAX_EXACT: u64 = (1 << 53) - 1;
 

@@ -132,18 +132,9 @@ fn read_credential(part: &mut Fields<'_>) -> Credential {
         short_id: part.identifier("short_id"),
         title: part.text("title"),
         kind: part.one_of("kind", &["participation", "achievement"]),
-        status: (part.one_of(
-            "status",
-            &["pending", "valid", "declined", "expired", "revoked"],
-        ))
-        .and_then(|status| match status.as_str() {
-            "pending" => Some(CredentialStatus::Pending),
-            "valid" => Some(CredentialStatus::Valid),
-            "declined" => Some(CredentialStatus::Declined),
-            "expired" => Some(CredentialStatus::Expired),
-            "revoked" => Some(CredentialStatus::Revoked),
-            _ => None,
-        }),
+        status: part
+            .one_of("status", &CredentialStatus::ALL.map(CredentialStatus::name))
+            .and_then(|status| status.parse().ok()),
         issued_at: part.timestamp("issued_at"),
         accepted_at: part.timestamp("accepted_at"),
         declined_at: part.timestamp("declined_at"),
