@@ -9,12 +9,15 @@ use payload::known::Known;
 use payload::timestamp;
 use reply::Problem;
 use serde::Serialize;
+use serde_json::json;
 use state::{Action, Changes, Directory, Entry};
 
 use crate::handler::{Api, Call};
 use crate::page;
 
 const MAX_TEXT: usize = 320;
+/// A hundred years.
+const MAX_VALIDITY_DAYS: u16 = 36_500;
 
 #[derive(Serialize)]
 struct View<'e> {
@@ -22,6 +25,8 @@ struct View<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'e str>,
     name: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    validity_days: Option<u16>,
     updated_at: String,
 }
 
@@ -35,12 +40,13 @@ impl<'e> View<'e> {
                 Directory::Recipients => known.recipient_name.as_deref(),
                 Directory::Achievements => known.achievement_name.as_deref(),
             },
+            validity_days: entry.validity_days,
             updated_at: timestamp::canonical(entry.updated_at),
         }
     }
 }
 
-/// `PUT /recipients/{id} {"email", "name"?}` and `PUT /achievements/{id} {"name"}`.
+/// `PUT /recipients/{id} {"email", "name"?}` and `PUT /achievements/{id} {"name", "validity_days"?}`.
 pub(crate) async fn put(
     api: &Api,
     call: &Call<'_>,
@@ -50,14 +56,16 @@ pub(crate) async fn put(
     let id = identifier(call.request, id)?;
     let account = call.recent_account(api).await?;
     let body = reply::read_object(call.request)?;
-    let known = read_strictly(body, |fields| read(of, fields)).map_err(Problem::invalid)?;
+    let read = read_strictly(body, |fields| read(of, fields));
+    let (known, validity_days) = read.map_err(Problem::invalid)?;
     let entry = Entry {
         known,
+        validity_days,
         updated_at: call.now,
     };
     let organization = account.organization.id;
     // What people are called is theirs.
-    let given = Changes::default().hiding("name");
+    let given = Changes::given(&json!({"validity_days": validity_days})).hiding("name");
     let (action, given) = match of {
         Directory::Recipients => (Action::RecipientPut, given.hiding("email")),
         Directory::Achievements => (Action::AchievementPut, given),
@@ -103,20 +111,37 @@ pub(crate) async fn delete(
     Ok(reply::no_content())
 }
 
-fn read(of: Directory, fields: &mut Fields<'_>) -> Known {
+fn read(of: Directory, fields: &mut Fields<'_>) -> (Known, Option<u16>) {
     match of {
-        Directory::Recipients => Known {
-            recipient_email: Some(required(fields, "email")),
-            recipient_name: fields
-                .text("name")
-                .inspect(|name| fields.check_length("name", name, MAX_TEXT)),
-            ..Known::default()
-        },
-        Directory::Achievements => Known {
-            achievement_name: Some(required(fields, "name")),
-            ..Known::default()
-        },
+        Directory::Recipients => {
+            let known = Known {
+                recipient_email: Some(required(fields, "email")),
+                recipient_name: fields
+                    .text("name")
+                    .inspect(|name| fields.check_length("name", name, MAX_TEXT)),
+                ..Known::default()
+            };
+            (known, None)
+        }
+        Directory::Achievements => {
+            let known = Known {
+                achievement_name: Some(required(fields, "name")),
+                ..Known::default()
+            };
+            (known, read_validity(fields))
+        }
     }
+}
+
+fn read_validity(fields: &mut Fields<'_>) -> Option<u16> {
+    const MEMBER: &str = "validity_days";
+    let days = fields.count(MEMBER)?;
+    let days = u16::try_from(days).ok();
+    let days = days.filter(|days| (1..=MAX_VALIDITY_DAYS).contains(days));
+    if days.is_none() {
+        fields.fault(MEMBER, "must be a number of days from 1 to 36500");
+    }
+    days
 }
 
 fn required(fields: &mut Fields<'_>, member: &str) -> String {
@@ -128,7 +153,7 @@ fn required(fields: &mut Fields<'_>, member: &str) -> String {
 /// The source's id: `?id=`, or the rest of the path. API Gateway decodes the path before we see it, so a
 /// slash of the id looks like one of the path, and cuts it off at a question mark: an id with that needs
 /// `?id=`.
-fn identifier(request: &Request, rest: &[&str]) -> Result<String, Problem> {
+pub(crate) fn identifier(request: &Request, rest: &[&str]) -> Result<String, Problem> {
     let id = match rest {
         [] => page::parameter(request, "id", "must be text")?.unwrap_or_default(),
         rest => rest.join("/"),

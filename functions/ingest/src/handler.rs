@@ -8,7 +8,8 @@ use payload::billing::access::Access;
 use payload::id::OrganizationId;
 use reply::{Problem, authorization, header};
 use state::{
-    Account, Accounts, Aws, Billing, Caller, Credentials, DeliveryQueue, Events, Keyring, Limits,
+    Account, Accounts, Aws, Billing, Caller, Clock, Credentials, DeliveryQueue, Events, Keyring,
+    Limits,
 };
 
 use crate::config::Config;
@@ -37,6 +38,8 @@ pub(crate) struct Context {
     pub(crate) account: Arc<Account>,
     pub(crate) access: Access,
     pub(crate) now: Timestamp,
+    /// What time it is while it is handled.
+    pub(crate) clock: Clock,
 }
 
 impl Context {
@@ -82,26 +85,28 @@ impl Ingest {
         )]
         let now = Timestamp::now();
         Ok(self
-            .answer(&request, now)
+            .answer(&request, Clock::starting(now))
             .await
             .unwrap_or_else(|problem| problem.response()))
     }
 
-    async fn answer(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
+    async fn answer(&self, request: &Request, clock: Clock) -> Result<Response<Body>, Problem> {
         let path = request.raw_http_path();
         let path = path.strip_prefix(BASE).unwrap_or_default();
         let path: Vec<&str> = path.split('/').collect();
         match path.as_slice() {
             // A source system has no key of ours: its relay's token says for whom it is.
-            ["relay", token] => relay::receive(self, request, token, None, now).await,
-            ["relay", token, event] => relay::receive(self, request, token, Some(event), now).await,
-            ["events"] => submit::one(self, request, &self.context(request, now).await?).await,
+            ["relay", token] => relay::receive(self, request, token, None, clock).await,
+            ["relay", token, event] => {
+                relay::receive(self, request, token, Some(event), clock).await
+            }
+            ["events"] => submit::one(self, request, &self.context(request, clock).await?).await,
             ["events", "batch"] => {
-                batch::each(self, request, &self.context(request, now).await?).await
+                batch::each(self, request, &self.context(request, clock).await?).await
             }
             ["quarantine", id, "replay"] => {
-                let caller = self.caller(request, now).await?;
-                let context = self.context_of(caller, request, now).await?;
+                let caller = self.caller(request, clock.read()).await?;
+                let context = self.context_of(caller, request, clock).await?;
                 replay::again(self, request, &context, caller, id).await
             }
             _ => Err(Problem::not_found("route")),
@@ -117,9 +122,9 @@ impl Ingest {
     }
 
     /// Who calls, by the key of the request, and for whom.
-    async fn context(&self, request: &Request, now: Timestamp) -> Result<Context, Problem> {
-        let caller = self.caller(request, now).await?;
-        self.context_of(caller, request, now).await
+    async fn context(&self, request: &Request, clock: Clock) -> Result<Context, Problem> {
+        let caller = self.caller(request, clock.read()).await?;
+        self.context_of(caller, request, clock).await
     }
 
     async fn caller(&self, request: &Request, now: Timestamp) -> Result<Caller, Problem> {
@@ -131,10 +136,10 @@ impl Ingest {
         &self,
         caller: Caller,
         request: &Request,
-        now: Timestamp,
+        clock: Clock,
     ) -> Result<Context, Problem> {
         let organization = caller.organization(header(request, "x-organization-id")?)?;
-        let context = self.context_for(organization, now).await?;
+        let context = self.context_for(organization, clock).await?;
         context.ok_or_else(|| Problem::not_found("organization"))
     }
 
@@ -142,8 +147,9 @@ impl Ingest {
     pub(crate) async fn context_for(
         &self,
         organization: OrganizationId,
-        now: Timestamp,
+        clock: Clock,
     ) -> Result<Option<Context>, Problem> {
+        let now = clock.read();
         let mut account = self.accounts.account(organization, now).await?;
         let access = |account: &Arc<Account>| self.billing.access(account, now);
         // What was read seconds ago may be older than the payment, and a sender need not repeat what is
@@ -158,6 +164,7 @@ impl Ingest {
             access: access(&account),
             account,
             now,
+            clock,
         }))
     }
 }

@@ -15,7 +15,7 @@ use payload::signature::{ID_HEADER, Scheme, SignatureError, Signed, TIMESTAMP_HE
 use payload::token::RelayToken;
 use reply::{Problem, check_size};
 use serde::Serialize;
-use state::{Relay, Unreadable};
+use state::{Clock, Relay, Unreadable};
 use tracing::warn;
 
 use crate::handler::{Context, Ingest};
@@ -52,8 +52,9 @@ pub(crate) async fn receive(
     request: &Request,
     token: &str,
     event: Option<&str>,
-    now: Timestamp,
+    clock: Clock,
 ) -> Result<Response<Body>, Problem> {
+    let now = clock.read();
     let relay = find(ingest, token, now).await?;
     let body = request.body().as_ref();
     check_size(body)?;
@@ -64,7 +65,7 @@ pub(crate) async fn receive(
         // One answer for every reason: whoever guesses learns nothing.
         Problem::new(401, "bad_signature", "the signature is not valid")
     })?;
-    let context = ingest.context_for(relay.organization_id, now).await?;
+    let context = ingest.context_for(relay.organization_id, clock).await?;
     let context = context.ok_or_else(|| Problem::not_found("relay"))?;
     ingest.admit(1, &context).await?;
     if let Err(refused) = context.require_plan() {

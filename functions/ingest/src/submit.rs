@@ -134,17 +134,27 @@ pub(crate) async fn accept(
         warn!(organization.id = %organization.id, pointer, "taken, but its member {message}");
     }
     let endpoints = context.account.subscribers(parsed.event_type);
+    let subscribed = endpoints
+        .iter()
+        .filter_map(|id| context.account.endpoint(*id));
+    let told_in = subscribed.map(|endpoint| endpoint.dialect).collect();
     let submission = Submission {
         organization,
         parsed,
         body,
         idempotency_key,
         endpoints,
+        told_in,
         retention: ingest.retention,
     };
     let accepted = ingest
         .events
-        .accept(&ingest.queue, &ingest.credentials, submission, context.now)
+        .accept(
+            &ingest.queue,
+            &ingest.credentials,
+            submission,
+            context.clock,
+        )
         .await?;
     let (receipt, duplicate) = match accepted {
         Acceptance::Accepted(receipt) => (receipt, false),

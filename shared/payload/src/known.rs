@@ -7,13 +7,15 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::dialect::Dialect;
 use crate::event::Facts;
 use crate::event_type::{EventType, Subject};
 use crate::idempotency::IdempotencyKey;
+use crate::lifecycle::{Lifecycle, Moment};
+use crate::timestamp;
 
 /// Longest text that is remembered, bytes: what is known of a credential must fit into a row.
 pub(crate) const MAX_TEXT: usize = 2 * 1024;
@@ -135,6 +137,12 @@ impl Known {
         known.fill(facts);
     }
 
+    /// These facts, with the end of validity that is known otherwise.
+    #[must_use]
+    pub fn expiring(self, expires_at: Option<Timestamp>) -> Self {
+        Self { expires_at, ..self }
+    }
+
     /// Without what is about another achievement, activity or person than `named`.
     fn of_the_same(mut self, named: &Self) -> Self {
         let differ = |mine: &Option<String>, theirs: &Option<String>| {
@@ -170,29 +178,56 @@ pub struct Said {
     pub credential: Option<String>,
     /// What it says that stays true.
     pub known: Known,
-    /// When it happened.
-    pub timestamp: Timestamp,
+    /// What it says of the credential's life.
+    pub lifecycle: Lifecycle,
     /// What its certificate has in common with another that the recipient asked for again.
     pub series: Option<String>,
+    /// The achievement whose rule says how long it is valid, when it was issued, and the event does not.
+    pub ruled_by: Option<String>,
 }
 
 impl Said {
     /// What an event says, before anything is filled in. The event of its issue says when a credential
     /// was issued, also where the body has no date for it.
-    pub fn of(event_type: EventType, timestamp: Timestamp, facts: &Facts) -> Self {
+    pub fn of(event_type: EventType, moment: Moment, facts: &Facts) -> Self {
         let credential = facts.credential.as_ref();
         let credential = credential.filter(|_| event_type.subject() == Subject::Credential);
         let mut known = Known::of(facts);
         if event_type == EventType::CredentialIssued {
-            known.issued_at.get_or_insert(timestamp);
+            known.issued_at.get_or_insert(moment.at);
         }
         Self {
             credential: credential.and_then(|it| it.id.clone()),
             known,
-            timestamp,
+            lifecycle: Lifecycle::of(event_type, moment, facts),
             series: series(event_type, facts),
+            ruled_by: ruled_by(event_type, facts),
         }
     }
+
+    /// When the credential's validity ends, if it is so many days from its issue, or from its renewal.
+    /// A day is 24 hours.
+    pub fn valid_for(&self, days: u16) -> Option<Timestamp> {
+        let moment = self.lifecycle.last()?.moment;
+        let from = self.known.issued_at.unwrap_or(moment.at);
+        let days = SignedDuration::from_hours(24 * i64::from(days));
+        timestamp::writable(from.checked_add(days).ok()?)
+    }
+}
+
+/// The achievement of a credential that begins to be valid, where nobody says until when. Of Toolzz that is
+/// the course.
+fn ruled_by(event_type: EventType, facts: &Facts) -> Option<String> {
+    let begins = matches!(
+        event_type,
+        EventType::CredentialIssued | EventType::CredentialRenewed
+    );
+    let expires_at = facts.credential.as_ref().and_then(|it| it.expires_at);
+    if !begins || expires_at.is_some() {
+        return None;
+    }
+    let achievement = facts.achievement.as_ref().and_then(|it| it.id.clone());
+    achievement.or_else(|| facts.activity.as_ref()?.id.clone())
 }
 
 /// Institution, user and course of a certificate of Toolzz, as one text of fixed length. Each click on
@@ -233,9 +268,15 @@ pub fn unknown_achievement(facts: &Facts) -> Option<&str> {
 mod tests {
     use super::*;
     use crate::event::{Achievement, Activity, Credential, Issuer, Recipient, Source};
+    use crate::id::EventId;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
+    }
+
+    fn moment(at: Timestamp) -> Moment {
+        let event = EventId::NIL;
+        Moment { at, event }
     }
 
     fn facts(dialect: Dialect) -> Facts {
@@ -275,7 +316,7 @@ mod tests {
             ..Credential::default()
         });
         let issued_at = at("2026-03-18T10:30:00Z");
-        let said = Said::of(EventType::CredentialIssued, issued_at, &issued);
+        let said = Said::of(EventType::CredentialIssued, moment(issued_at), &issued);
         assert_eq!(said.credential.as_deref(), Some("inv_1"));
         let mut expired = facts(Dialect::Canonical);
         said.known
@@ -366,7 +407,12 @@ mod tests {
                 id: id("3"),
                 ..Activity::default()
             });
-            Said::of(EventType::CredentialIssued, Timestamp::UNIX_EPOCH, &facts).series
+            Said::of(
+                EventType::CredentialIssued,
+                moment(Timestamp::UNIX_EPOCH),
+                &facts,
+            )
+            .series
         };
         assert_eq!(series(Dialect::Toolzz, "2"), series(Dialect::Toolzz, "2"));
         assert_ne!(series(Dialect::Toolzz, "2"), series(Dialect::Toolzz, "4"));
@@ -401,5 +447,37 @@ mod tests {
         assert_eq!(unknown_recipient(&event), Some("user_1"));
         event.recipient.as_mut().unwrap().email = Some("a@example.com".to_owned());
         assert_eq!(unknown_recipient(&event), None);
+    }
+
+    #[test]
+    fn a_rule_counts_days_from_the_issue_where_the_event_names_no_end() {
+        let mut issued = achievement(Some("b1"), Some("English"));
+        issued.credential = Some(Credential {
+            id: Some("inv_1".to_owned()),
+            issued_at: Some(at("2027-02-28T10:00:00Z")),
+            ..Credential::default()
+        });
+        let happened = moment(at("2027-03-01T00:00:00Z"));
+        let said = Said::of(EventType::CredentialIssued, happened, &issued);
+        assert_eq!(said.ruled_by.as_deref(), Some("b1"));
+        for (days, ends) in [(1, "2027-03-01T10:00:00Z"), (366, "2028-02-29T10:00:00Z")] {
+            assert_eq!(said.valid_for(days), Some(at(ends)));
+        }
+        let accepted = Said::of(EventType::CredentialAccepted, happened, &issued);
+        assert_eq!(accepted.ruled_by, None);
+        issued.credential.as_mut().unwrap().expires_at = Some(at("2028-01-01T00:00:00Z"));
+        let dated = Said::of(EventType::CredentialIssued, happened, &issued);
+        assert_eq!(dated.ruled_by, None);
+        // A course stands for the certificate where there is no badge.
+        let mut course = facts(Dialect::Toolzz);
+        course.activity = Some(Activity {
+            id: Some("7".to_owned()),
+            ..Activity::default()
+        });
+        let said = Said::of(EventType::CredentialIssued, happened, &course);
+        assert_eq!(said.ruled_by.as_deref(), Some("7"));
+        let late = moment(at("9999-12-30T00:00:00Z"));
+        let said = Said::of(EventType::CredentialIssued, late, &course);
+        assert_eq!(said.valid_for(u16::MAX), None);
     }
 }

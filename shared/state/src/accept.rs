@@ -4,6 +4,7 @@
 //! by side, what it says of its credential; then a wake-up per endpoint is sent. A crash in between loses nothing that was answered: the sender's
 //! retry finds the idempotency row, continues with the same id and does what is missing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
@@ -13,17 +14,15 @@ use payload::dialect::{Dialect, Parsed};
 use payload::event_type::EventType;
 use payload::id::{EndpointId, EventId, OrganizationId};
 use payload::idempotency::{IdempotencyKey, fingerprint};
-use payload::known::{Known, Said};
+use payload::known::Said;
+use payload::lifecycle::Moment;
 use serde::{Deserialize, Serialize};
-use serde_bytes::ByteBuf;
 
 use crate::accounts::Organization;
-use crate::bodies;
-use crate::bucket::Bucket;
-use crate::credentials::Credentials;
+use crate::clock::Clock;
+use crate::credentials::{Accepting, Credentials};
 use crate::delivery_key::DeliveryKey;
 use crate::error::StateError;
-use crate::event_row::{Derive, EventRow, canonical_form, read_event};
 use crate::events::Events;
 use crate::keyspace;
 use crate::queue::{DeliveryQueue, WakeUp};
@@ -34,8 +33,6 @@ const KEY_VALID_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// The wake-ups of a repeated event wait this long: by then the first ones are usually done, and a
 /// wake-up that finds its delivery done costs the receiver nothing.
 const REPEATED_AFTER: Duration = Duration::from_secs(10);
-/// Most compressed bytes of an event's bodies: an item of DynamoDB has at most 400 KiB.
-const MAX_STORED: usize = 350 * 1024;
 /// Sort key of an idempotency row.
 const IDEMPOTENCY: &str = "idem";
 
@@ -51,6 +48,8 @@ pub struct Submission<'a> {
     pub idempotency_key: Option<String>,
     /// The endpoints that want it.
     pub endpoints: Vec<EndpointId>,
+    /// The dialects of those endpoints.
+    pub told_in: BTreeSet<Dialect>,
     /// How long it is kept.
     pub retention: SignedDuration,
 }
@@ -113,7 +112,7 @@ impl Events {
         queue: &DeliveryQueue,
         credentials: &Credentials,
         mut submission: Submission<'_>,
-        now: Timestamp,
+        clock: Clock,
     ) -> Result<Acceptance, StateError> {
         let natural_key = || {
             let dialect = submission.parsed.facts.source.dialect;
@@ -124,6 +123,7 @@ impl Events {
             .clone()
             .map_or_else(natural_key, IdempotencyKey::Explicit);
         let said = fingerprint(&submission.parsed.facts.source.event, submission.body);
+        let now = clock.now();
         let claim = IdempotencyRow::new(said, KEY_VALID_FOR, now);
         let first = self
             .claim(submission.organization.id, &key, &claim, now)
@@ -141,12 +141,21 @@ impl Events {
             facts,
             ..
         } = &mut submission.parsed;
-        let said = Said::of(*event_type, *timestamp, facts);
-        let series = said.series.as_deref();
-        let recalled = credentials.complete(organization, *event_type, facts, series);
+        let moment = Moment {
+            at: *timestamp,
+            event: id,
+        };
+        let said = Said::of(*event_type, moment, facts);
+        let told_in = std::mem::take(&mut submission.told_in);
+        let accepting = Accepting {
+            said: &said,
+            is_first,
+            told_in: &told_in,
+        };
+        let recalled = credentials.complete(organization, *event_type, facts, Some(accepting));
         let recalled = recalled.await?;
-        let write = self.write(id, submission, now);
-        let remember = credentials.remember(organization, &said, recalled, now);
+        let write = self.write(id, submission, clock);
+        let remember = credentials.remember(organization, accepting, recalled, clock);
         let (receipt, written) = if first.fingerprint == claim.fingerprint {
             try_join(write, remember).await?.0
         } else {
@@ -201,91 +210,6 @@ impl Events {
             }),
             Err(error) => from_item(row_in_the_way(error, "claim an idempotency key")?),
         }
-    }
-
-    /// Writes the event, unless another request has; returns what stands there and whether it was written now.
-    pub(crate) async fn write(
-        &self,
-        id: EventId,
-        submission: Submission<'_>,
-        now: Timestamp,
-    ) -> Result<(Receipt, bool), StateError> {
-        let Submission {
-            organization,
-            parsed,
-            body,
-            endpoints,
-            retention,
-            ..
-        } = submission;
-        let dialect = parsed.facts.source.dialect;
-        let credential_id = parsed
-            .facts
-            .credential
-            .as_ref()
-            .and_then(|credential| credential.id.clone());
-        let (event_type, timestamp) = (parsed.event_type, parsed.timestamp);
-        let native_event = parsed.facts.source.event.clone();
-        let is_enriched = !parsed.facts.enriched.is_empty();
-        let known = is_enriched.then(|| Known::of(&parsed.facts));
-        let is_as_received = dialect == Dialect::Canonical && !is_enriched;
-        let canonical = if is_as_received {
-            Vec::new()
-        } else {
-            canonical_form(id, organization.id, parsed)
-        };
-        let mut stored = bodies::compress(body, &canonical);
-        let fits = stored.len() <= MAX_STORED;
-        if !fits {
-            stored = bodies::compress(body, b"");
-        }
-        let row = EventRow {
-            pk: keyspace::month(organization.id, &id.month()),
-            sk: id,
-            audit: Bucket::of(id, now),
-            event_type,
-            dialect,
-            timestamp,
-            credential_id,
-            endpoint_ids: endpoints.clone(),
-            bodies: ByteBuf::from(stored),
-            body_length: body.len(),
-            derive: (!fits).then(|| Derive {
-                event: native_event,
-                time_zone: organization.time_zone.clone(),
-                known,
-            }),
-            ttl: (now + retention).as_second(),
-        };
-        // NotYetWritten. claim (id fixed) → [crash] → retry of the sender: the same id, written once.
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(to_item(&row)?))
-            .condition_expression("attribute_not_exists(pk)")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let Err(error) = put else {
-            let receipt = Receipt {
-                id,
-                event_type,
-                timestamp,
-                dialect,
-                endpoints,
-            };
-            return Ok((receipt, true));
-        };
-        let first = read_event(row_in_the_way(error, "write an event")?)?;
-        let receipt = Receipt {
-            id,
-            event_type: first.event_type,
-            timestamp: first.timestamp,
-            dialect: first.dialect,
-            endpoints: first.endpoint_ids,
-        };
-        Ok((receipt, false))
     }
 }
 

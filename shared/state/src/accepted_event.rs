@@ -148,7 +148,7 @@ fn read_or_report(item: Item) -> Option<AcceptedEvent> {
 }
 
 /// When the month after the one of `at` begins.
-fn next_month(at: Timestamp) -> Timestamp {
+pub(crate) fn next_month(at: Timestamp) -> Timestamp {
     let this = at.to_zoned(TimeZone::UTC).date().first_of_month();
     let next = this.checked_add(Span::new().months(1));
     let next = next.and_then(|next| next.to_zoned(TimeZone::UTC));

@@ -102,6 +102,8 @@ pub enum Action {
     AchievementPut,
     #[serde(rename = "achievement.deleted")]
     AchievementDeleted,
+    #[serde(rename = "credential.updated")]
+    CredentialUpdated,
     #[serde(rename = "replay.created")]
     ReplayCreated,
     #[serde(rename = "replay.cancelled")]

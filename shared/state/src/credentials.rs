@@ -1,21 +1,27 @@
-//! The table Credentials: what is known of each credential beyond its last event, and the
-//! organization's directory of recipients and achievements.
+//! The table Credentials: what is known of each credential and what became of it, and the organization's
+//! directory of recipients and achievements.
+
+use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
+use payload::dialect::Dialect;
 use payload::event::Facts;
 use payload::event_type::EventType;
 use payload::id::OrganizationId;
 use payload::known::{Known, Said, known_credential, unknown_achievement, unknown_recipient};
-use payload::timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::batch_get::{Consistency, batch_get};
+use crate::clock::Clock;
+use crate::credential_row::{Addition, CredentialRow, said_of};
 use crate::directory::Entry;
 use crate::error::StateError;
 use crate::keyspace;
 use crate::rows::{Item, from_item, key, number, put, row_in_the_way, sort_key, to_item};
+use crate::series::SeriesRow;
+use crate::settled::{WRITTEN_WITHIN, stamp, was_given_up, within};
 
 /// How often a row is written again on top of what another event wrote in between.
 const MAX_TRIES: usize = 16;
@@ -27,27 +33,10 @@ pub struct Credentials {
     pub(crate) table: String,
 }
 
+/// What has another id too, under that id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct CredentialRow {
-    known: Known,
-    /// When the newest event happened that said it.
-    #[serde(serialize_with = "timestamp::serialize")]
-    said_at: Timestamp,
-    #[serde(serialize_with = "timestamp::serialize")]
-    updated_at: Timestamp,
-    /// Counts the writes, so that two events do not undo each other.
-    revision: u64,
-}
-
-/// The last two certificates of a series.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct SeriesRow {
-    credential_id: String,
-    /// Still known when the event of the last one is begun again after a crash.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    previous: Option<String>,
-    #[serde(serialize_with = "timestamp::serialize")]
-    updated_at: Timestamp,
+pub(crate) struct AliasRow {
+    pub(crate) credential_id: String,
 }
 
 /// The rows that were found of what an event is about.
@@ -55,6 +44,30 @@ struct SeriesRow {
 pub struct Recalled {
     credential: Option<CredentialRow>,
     series: Option<SeriesRow>,
+    /// The credential that is superseded, where the event names it by another of its ids.
+    superseded: Option<String>,
+    /// How long a credential of this achievement is valid.
+    validity_days: Option<u16>,
+}
+
+/// What an event of a credential says, for whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Accepting<'a> {
+    /// What it says.
+    pub said: &'a Said,
+    /// Whether it is accepted for the first time.
+    pub is_first: bool,
+    /// The dialects in which it is told.
+    pub told_in: &'a BTreeSet<Dialect>,
+}
+
+/// What became of a write.
+enum Written {
+    Made,
+    /// Somebody else wrote in between: this is what stands there instead.
+    InTheWay(Box<CredentialRow>),
+    /// Nobody knows.
+    GivenUp,
 }
 
 impl Credentials {
@@ -65,7 +78,9 @@ impl Credentials {
 
     /// Fills in what an event leaves out: from the directory, which names things by their ids, then from
     /// earlier events of the credential, then from the directory by the ids that those gave. Without a
-    /// request where the event says all itself.
+    /// request where the event says all itself, and no rule of the directory can say more.
+    ///
+    /// `told`: when the event is being accepted, and what it says is to be remembered.
     ///
     /// # Errors
     /// DynamoDB did not answer.
@@ -74,27 +89,49 @@ impl Credentials {
         organization: OrganizationId,
         event_type: EventType,
         facts: &mut Facts,
-        series: Option<&str>,
+        told: Option<Accepting<'_>>,
     ) -> Result<Recalled, StateError> {
-        let of_credential = known_credential(event_type, facts).map(keyspace::credential);
-        let of_series = series.map(keyspace::series);
+        let said = told.map(|told| told.said);
+        let enriches = known_credential(event_type, facts).map(keyspace::credential);
+        // What is written for the first time is written without having been read.
+        let is_repeat = told.is_some_and(|told| !told.is_first);
+        let own = said.filter(|_| is_repeat);
+        let own = own.and_then(|said| said.credential.as_deref());
+        let of_credential = enriches.clone().or(own.map(keyspace::credential));
+        let of_series = (said.and_then(|it| it.series.as_deref())).map(keyspace::series);
+        let of_rule = (said.and_then(|it| it.ruled_by.as_deref())).map(keyspace::achievement);
+        let superseded = said.and_then(|it| it.lifecycle.supersedes());
+        let of_superseded = superseded.map(keyspace::alias);
         let of_directory = directory_keys(facts);
-        let sort_keys = of_directory.iter().chain(&of_credential).chain(&of_series);
-        let found = self.read(organization, sort_keys.cloned()).await?;
+        let mut sort_keys = of_directory.clone();
+        // No key may be named twice: a rule is in the line that names its achievement.
+        sort_keys.extend(of_rule.clone().filter(|it| !of_directory.contains(it)));
+        sort_keys.extend(of_credential.clone());
+        sort_keys.extend(of_series.clone());
+        sort_keys.extend(of_superseded.clone());
+        let found = self.read(organization, sort_keys.into_iter());
         let mut recalled = Recalled::default();
-        for item in found {
-            let sort_key = sort_key(&item);
-            if sort_key == of_credential.as_deref() {
+        for item in found.await? {
+            let sort_key = sort_key(&item).map(str::to_owned);
+            if sort_key == of_credential {
                 recalled.credential = Some(from_item(item)?);
-            } else if sort_key == of_series.as_deref() {
+            } else if sort_key == of_series {
                 recalled.series = Some(from_item(item)?);
+            } else if sort_key == of_superseded {
+                let alias: AliasRow = from_item(item)?;
+                recalled.superseded = Some(alias.credential_id);
             } else {
                 let entry: Entry = from_item(item)?;
-                entry.known.enrich(event_type, facts);
+                if sort_key == of_rule {
+                    recalled.validity_days = entry.validity_days;
+                }
+                if sort_key.is_some_and(|it| of_directory.contains(&it)) {
+                    entry.known.enrich(event_type, facts);
+                }
             }
         }
-        if let Some(row) = &recalled.credential {
-            row.known.enrich(event_type, facts);
+        if let Some(row) = recalled.credential.as_ref().filter(|_| enriches.is_some()) {
+            row.completes().enrich(event_type, facts);
         }
         let more = directory_keys(facts).into_iter();
         let more = more.filter(|sort_key| !of_directory.contains(sort_key));
@@ -102,15 +139,19 @@ impl Credentials {
             let entry: Entry = from_item(item)?;
             entry.known.enrich(event_type, facts);
         }
+        if let Some(ends) = recalled.by_rule(said) {
+            // A renewal takes no date from what was known before, and this is none of that.
+            let known = Known::default().expiring(Some(ends));
+            known.enrich(EventType::CredentialIssued, facts);
+        }
         if let Some(row) = &recalled.series {
             let id = facts.credential.as_ref().and_then(|it| it.id.as_ref());
-            let mut of_series = [Some(&row.credential_id), row.previous.as_ref()].into_iter();
-            facts.source.possible_repeat = of_series.any(|other| other.is_some() && other != id);
+            facts.source.possible_repeat = row.has_another(id);
         }
         Ok(recalled)
     }
 
-    async fn read(
+    pub(crate) async fn read(
         &self,
         organization: OrganizationId,
         sort_keys: impl Iterator<Item = String>,
@@ -127,77 +168,100 @@ impl Credentials {
         Ok(found.into_iter().map(|(_, item)| item).collect())
     }
 
-    /// Keeps what an event says about its credential, on top of what was recalled.
+    /// Keeps what an event says about its credential, on top of what was recalled. An event that comes again
+    /// writes nothing.
     ///
     /// # Errors
     /// DynamoDB did not take it. The sender's retry does.
     pub async fn remember(
         &self,
         organization: OrganizationId,
-        said: &Said,
+        told: Accepting<'_>,
         recalled: Recalled,
-        now: Timestamp,
+        clock: Clock,
     ) -> Result<(), StateError> {
+        let Accepting { said, told_in, .. } = told;
         let Some(credential) = &said.credential else {
             return Ok(());
         };
         if let Some(series) = &said.series {
             let place = (organization, series.as_str());
-            self.remember_series(place, credential, recalled.series, now)
+            self.remember_series(place, credential, recalled.series.clone(), clock.read())
                 .await?;
         }
+        let mut added = said_of(organization, credential, said, told_in);
+        if let Some(ends) = recalled.by_rule(Some(said)) {
+            let known = recalled.credential.as_ref().map(|row| &row.lifecycle);
+            added.lifecycle = added.lifecycle.with_rule(ends, known);
+        }
+        self.add(&added, recalled.credential, clock).await?;
+        // Its row is written without being read: who is superseded was usually heard of long ago, and then one
+        // write fails first.
+        if let Some(named) = said.lifecycle.supersedes() {
+            let superseded = Addition {
+                organization,
+                id: recalled.superseded.as_deref().unwrap_or(named),
+                known: None,
+                lifecycle: said.lifecycle.superseded(credential),
+                told_in: &BTreeSet::new(),
+            };
+            self.add(&superseded, None, clock).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds to a credential, on top of what was read of it; what it is then.
+    pub(crate) async fn add(
+        &self,
+        added: &Addition<'_>,
+        mut read: Option<CredentialRow>,
+        clock: Clock,
+    ) -> Result<CredentialRow, StateError> {
         let key = key(
-            keyspace::organization(organization),
-            keyspace::credential(credential),
+            keyspace::organization(added.organization),
+            keyspace::credential(added.id),
         );
-        let mut read = recalled.credential;
         for _ in 0..MAX_TRIES {
-            let row = learn(read.as_ref(), said, now);
-            if read.is_some_and(|read| read.known == row.known) {
-                return Ok(());
+            let row = CredentialRow::after(read.as_ref(), added, stamp(clock));
+            if read.as_ref().is_some_and(|read| read.says_the_same(&row)) {
+                return Ok(row);
             }
+            let before = read.as_ref().map(|read| &read.known_as);
+            let aliases = row.known_as.iter();
+            let aliases = aliases.filter(|it| before.is_none_or(|before| !before.contains(*it)));
+            // Before the row: who adds to it later sees in it which there are.
+            self.put_aliases(added, aliases.map(String::as_str)).await?;
             match self.write(&row, &key).await? {
-                None => return Ok(()),
-                Some(current) => read = Some(current),
+                Written::Made => return Ok(row),
+                Written::InTheWay(current) => read = Some(*current),
+                Written::GivenUp => {}
             }
         }
         Err(StateError::contended("remember a credential"))
     }
 
-    /// The last one wins: it only has to be known that there was another.
-    async fn remember_series(
+    /// Writes under which other ids a credential is found.
+    async fn put_aliases(
         &self,
-        (organization, series): (OrganizationId, &str),
-        credential: &str,
-        recalled: Option<SeriesRow>,
-        now: Timestamp,
+        of: &Addition<'_>,
+        aliases: impl Iterator<Item = &str>,
     ) -> Result<(), StateError> {
-        if recalled
-            .as_ref()
-            .is_some_and(|row| row.credential_id == credential)
-        {
-            return Ok(());
+        const DOING: &str = "remember another id of a credential";
+        for alias in aliases {
+            let mut row = to_item(&AliasRow {
+                credential_id: of.id.to_owned(),
+            })?;
+            row.extend(key(
+                keyspace::organization(of.organization),
+                keyspace::alias(alias),
+            ));
+            put(&self.client, &self.table, row, DOING).await?;
         }
-        let mut row = to_item(&SeriesRow {
-            credential_id: credential.to_owned(),
-            previous: recalled.map(|row| row.credential_id),
-            updated_at: now,
-        })?;
-        row.extend(key(
-            keyspace::organization(organization),
-            keyspace::series(series),
-        ));
-        let doing = "remember a certificate of a series";
-        put(&self.client, &self.table, row, doing).await
+        Ok(())
     }
 
-    /// Writes a row in place of the one that was read, if there was one; the row that stands there
-    /// instead, when somebody else wrote in between.
-    async fn write(
-        &self,
-        row: &CredentialRow,
-        key: &Item,
-    ) -> Result<Option<CredentialRow>, StateError> {
+    /// Writes a row in place of the one that was read, if there was one.
+    async fn write(&self, row: &CredentialRow, key: &Item) -> Result<Written, StateError> {
         let mut item = to_item(row)?;
         item.extend(key.clone());
         let put = self
@@ -214,13 +278,26 @@ impl Credentials {
             put.condition_expression("revision = :read")
                 .expression_attribute_values(":read", number(&(row.revision - 1)))
         };
-        match put.send().await {
-            Ok(_) => Ok(None),
+        match put
+            .customize()
+            .config_override(within(WRITTEN_WITHIN))
+            .send()
+            .await
+        {
+            Ok(_) => Ok(Written::Made),
+            Err(error) if was_given_up(&error) => Ok(Written::GivenUp),
             Err(error) => {
                 let current = row_in_the_way(error, "remember a credential")?;
-                Ok(Some(from_item(current)?))
+                Ok(Written::InTheWay(Box::new(from_item(current)?)))
             }
         }
+    }
+}
+
+impl Recalled {
+    /// The end of validity that a rule of the directory gives what an event says.
+    fn by_rule(&self, said: Option<&Said>) -> Option<Timestamp> {
+        said?.valid_for(self.validity_days?)
     }
 }
 
@@ -229,16 +306,4 @@ fn directory_keys(facts: &Facts) -> Vec<String> {
     let recipient = unknown_recipient(facts).map(keyspace::recipient);
     let achievement = unknown_achievement(facts).map(keyspace::achievement);
     recipient.into_iter().chain(achievement).collect()
-}
-
-/// The row after an event, on top of the one before.
-fn learn(before: Option<&CredentialRow>, said: &Said, now: Timestamp) -> CredentialRow {
-    let said_at = before.map_or(Timestamp::MIN, |row| row.said_at);
-    let known = before.map_or_else(Default::default, |row| row.known.clone());
-    CredentialRow {
-        known: known.learn(said.known.clone(), said.timestamp >= said_at),
-        said_at: said.timestamp.max(said_at),
-        updated_at: now,
-        revision: before.map_or(0, |row| row.revision) + 1,
-    }
 }

@@ -43,6 +43,9 @@ impl Directory {
 pub struct Entry {
     /// What is said.
     pub known: Known,
+    /// How many days a credential of this achievement is valid whose issue does not say it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub validity_days: Option<u16>,
     /// When it was last said.
     #[serde(serialize_with = "timestamp::serialize")]
     pub updated_at: Timestamp,

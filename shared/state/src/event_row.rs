@@ -39,6 +39,9 @@ pub(crate) struct EventRow {
     /// Instead of a canonical form that does not fit beside a body that hardly shrinks.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) derive: Option<Derive>,
+    /// Where followers of the list of events find it, when it was written long after it got its id.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) late: Option<EventId>,
     pub(crate) ttl: i64,
 }
 
@@ -104,6 +107,7 @@ pub(crate) fn read_event(item: Item) -> Result<StoredEvent, StateError> {
         endpoint_ids: row.endpoint_ids,
         body,
         converted,
+        late: row.late,
         kept_until: Timestamp::from_second(row.ttl).unwrap_or(Timestamp::MAX),
     })
 }

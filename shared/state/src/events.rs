@@ -41,6 +41,8 @@ pub struct StoredEvent {
     pub body: Vec<u8>,
     /// The canonical JSON, unless that is what was received and says all there is to say.
     pub(crate) converted: Option<Vec<u8>>,
+    /// Its place for who follows the list of events, where that is not its id.
+    pub(crate) late: Option<EventId>,
     /// DynamoDB deletes it some days after this.
     pub(crate) kept_until: Timestamp,
 }
@@ -307,7 +309,7 @@ impl Events {
 }
 
 /// An event, or nothing and an error in the log: one row that cannot be read hides no other.
-fn read_or_report(item: Item) -> Option<StoredEvent> {
+pub(crate) fn read_or_report(item: Item) -> Option<StoredEvent> {
     let key = sort_key(&item).unwrap_or_default().to_owned();
     read_event(item)
         .inspect_err(

@@ -6,6 +6,7 @@ use payload::billing::claim::Source;
 use payload::billing::stripe_event::Mode;
 use payload::billing::stripe_id::StripeId;
 use payload::id::{EndpointId, EventId, KeyId, OrganizationId, RelayId, SigningKeyId};
+use payload::timestamp;
 
 use crate::bucket::Bucket;
 use crate::limits::Limited;
@@ -17,6 +18,7 @@ pub(crate) const HEALTH_PREFIX: &str = "health#";
 pub(crate) const SIGNING_KEY_PREFIX: &str = "jwk#";
 pub(crate) const KEY_PREFIX: &str = "key#";
 pub(crate) const RELAY_PREFIX: &str = "relay#";
+pub(crate) const CREDENTIAL_PREFIX: &str = "credential#";
 /// Sort key of what an organization is entitled to.
 pub(crate) const ENTITLEMENT: &str = "entitlement";
 /// Sort key of an organization's own row. Sorts after `endpoint#…`, `entitlement`, `health#…` and `jwk#…`, so
@@ -67,7 +69,32 @@ pub(crate) fn signing_key(id: SigningKeyId) -> String {
 
 /// What is known of a credential.
 pub(crate) fn credential(id: &str) -> String {
-    format!("credential#{id}")
+    format!("{CREDENTIAL_PREFIX}{id}")
+}
+
+/// The credential that such a row is about.
+pub(crate) fn credential_of(sk: &str) -> Option<&str> {
+    sk.strip_prefix(CREDENTIAL_PREFIX)
+}
+
+/// Another id of a credential.
+pub(crate) fn alias(id: &str) -> String {
+    format!("alias#{id}")
+}
+
+/// Place of a credential in the index `updated`: by the time of its last change, then by its id.
+pub(crate) fn updated(at: Timestamp, id: &str) -> String {
+    format!("{}#{id}", updated_from(at))
+}
+
+/// What sorts before everything that changed at this time, and after all before it.
+pub(crate) fn updated_from(at: Timestamp) -> String {
+    timestamp::canonical(at)
+}
+
+/// The partition that lists the events of an organization that were written long after they got their ids.
+pub(crate) fn late(organization: OrganizationId) -> String {
+    format!("org#{organization}#late")
 }
 
 /// The last certificate of a series.
@@ -105,7 +132,8 @@ pub(crate) fn limited(partition: &str) -> Option<Limited> {
     let id = partition.strip_prefix("limit#")?;
     let endpoint = || id.parse().ok().map(Limited::Endpoint);
     let organization = || id.parse().ok().map(Limited::Organization);
-    endpoint().or_else(organization)
+    let key = || id.parse().ok().map(Limited::Key);
+    endpoint().or_else(organization).or_else(key)
 }
 
 pub(crate) fn key_digest(sha256: &str) -> String {

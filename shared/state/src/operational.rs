@@ -7,6 +7,8 @@
 //! not told, so that nothing goes round. That an endpoint was disabled is told whatever it was disabled
 //! for: it stays so until a person enables it.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use payload::dialect::{Dialect, Parsed, Recognised};
 use payload::event::{Facts, Source};
@@ -20,6 +22,7 @@ use tracing::{info, warn};
 use crate::accept::{IdempotencyRow, Receipt, Submission, wake};
 use crate::accounts::{Account, Organization};
 use crate::billing::Change;
+use crate::clock::Clock;
 use crate::delivery::Delivery;
 use crate::endpoints::Endpoint;
 use crate::error::StateError;
@@ -299,9 +302,10 @@ impl Events {
             body: &event.body(),
             idempotency_key: None,
             endpoints: told.endpoints,
+            told_in: BTreeSet::new(),
             retention,
         };
-        self.write(event.id, submission, now).await
+        self.write(event.id, submission, Clock::starting(now)).await
     }
 }
 

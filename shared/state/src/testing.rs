@@ -69,6 +69,7 @@ pub fn event(key: DeliveryKey) -> StoredEvent {
         endpoint_ids: vec![key.endpoint],
         body: b"{}".to_vec(),
         converted: None,
+        late: None,
         kept_until: Timestamp::MAX,
     }
 }

@@ -53,7 +53,8 @@ impl Request {
 
     /// Makes an event durable.
     pub(crate) fn writes_an_event(&self) -> bool {
-        self.puts_into("EventsTable") && self.put("sk").starts_with("evt_")
+        let is_place = self.put("pk").ends_with("#late");
+        self.puts_into("EventsTable") && self.put("sk").starts_with("evt_") && !is_place
     }
 
     /// Changes the configuration of an endpoint.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use payload::id::{EndpointId, OrganizationId};
+use payload::id::{EndpointId, KeyId, OrganizationId};
 
 use crate::keyspace;
 use crate::rows::{Item, key};
@@ -14,6 +14,8 @@ pub enum Limited {
     Organization(OrganizationId),
     /// Requests to an endpoint.
     Endpoint(EndpointId),
+    /// What the holder of a key reads.
+    Key(KeyId),
 }
 
 /// What flows at a rate.
@@ -29,6 +31,8 @@ pub enum Flow {
     Tests,
     /// Deliveries of what is told of endpoints and deliveries.
     News,
+    /// Requests that read lists again and again.
+    Reads,
 }
 
 impl fmt::Display for Limited {
@@ -36,6 +40,7 @@ impl fmt::Display for Limited {
         match self {
             Self::Organization(id) => id.fmt(f),
             Self::Endpoint(id) => id.fmt(f),
+            Self::Key(id) => id.fmt(f),
         }
     }
 }
@@ -54,6 +59,7 @@ impl Flow {
             Self::Returns => "returns",
             Self::Tests => "tests",
             Self::News => "news",
+            Self::Reads => "reads",
         }
     }
 }

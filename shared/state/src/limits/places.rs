@@ -107,7 +107,7 @@ impl Places {
     /// Until when tokens of a flow were given out, at least: it only moves on.
     pub(super) fn tat(&self, flow: Flow) -> i64 {
         match flow {
-            Flow::Events | Flow::Tests | Flow::News => 0,
+            Flow::Events | Flow::Tests | Flow::News | Flow::Reads => 0,
             Flow::Requests => self.requests,
             Flow::Returns => self.returns,
         }

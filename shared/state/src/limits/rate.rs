@@ -35,6 +35,11 @@ pub enum Taken {
 }
 
 impl Tokens {
+    /// When the last of them is over, and with it all that was given out.
+    pub fn end(&self) -> Timestamp {
+        self.time(self.count)
+    }
+
     /// The time of one of them, counted from 0. It may be over.
     pub fn time(&self, place: u32) -> Timestamp {
         at(self.start + i64::from(place) * self.interval)
@@ -58,6 +63,13 @@ impl Rate {
             interval,
             window: micros(ahead) + interval,
         }
+    }
+
+    /// How many tokens there still are when what was given out ends then.
+    pub fn left(self, end: Timestamp, now: Timestamp) -> u32 {
+        let now = micros_of(now);
+        let room = (now + self.window - micros_of(end).max(now)) / self.interval;
+        u32::try_from(room.max(0)).unwrap_or(u32::MAX)
     }
 
     /// Tokens from this time on, whoever else has some.
@@ -146,6 +158,17 @@ mod tests {
         );
         assert!(take(rate, &mut tat, 5, 5, now + 499_999).is_none());
         assert!(take(rate, &mut tat, 5, 5, now + 500_000).is_some());
+    }
+
+    #[test]
+    fn it_is_known_how_many_are_left_and_when_all_are_there_again() {
+        let rate = Rate::bursting(10, 20);
+        let (mut tat, now) = (0, 1_000_000_000);
+        let tokens = take(rate, &mut tat, 5, 5, now).unwrap();
+        assert_eq!(rate.left(tokens.end(), at(now)), 15);
+        assert_eq!(tokens.end(), at(now + 500_000));
+        assert_eq!(rate.left(tokens.end(), at(now + 200_000)), 17);
+        assert_eq!(rate.left(tokens.end(), at(now + 900_000)), 20);
     }
 
     #[test]

@@ -1,0 +1,365 @@
+//! The row of a credential: what is known of it, and what became of it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use payload::convert::surrogate::{Origin, credential_in};
+use payload::dialect::Dialect;
+use payload::id::OrganizationId;
+use payload::known::{Known, Said};
+use payload::lifecycle::Lifecycle;
+use payload::timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::StateError;
+use crate::keyspace;
+use crate::rows::{Item, from_item, sort_key};
+
+/// A credential, as all its events together tell of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Credential {
+    /// The id that its source gave it, or that was made of what its source says.
+    pub id: String,
+    /// Its names and texts.
+    pub known: Known,
+    /// What became of it.
+    pub lifecycle: Lifecycle,
+    /// Other ids by which it is found.
+    pub known_as: BTreeSet<String>,
+    /// When it was first heard of here.
+    pub created_at: Timestamp,
+    /// When something of it last changed here.
+    pub updated_at: Timestamp,
+}
+
+impl Credential {
+    pub(crate) fn read(item: Item) -> Result<Option<Self>, StateError> {
+        let sort_key = sort_key(&item).and_then(keyspace::credential_of);
+        let id = sort_key.map(str::to_owned);
+        let row: CredentialRow = from_item(item)?;
+        let id = id.ok_or_else(|| StateError::unreadable("read whose row a credential's is"))?;
+        Ok(row.is_heard_of().then(|| row.credential(id)))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CredentialRow {
+    pub(crate) known: Known,
+    pub(crate) lifecycle: Lifecycle,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub(crate) known_as: BTreeSet<String>,
+    #[serde(serialize_with = "timestamp::serialize")]
+    pub(crate) created_at: Timestamp,
+    #[serde(serialize_with = "timestamp::serialize")]
+    pub(crate) updated_at: Timestamp,
+    /// Key of the index `updated`. Not there while nothing but the credential that supersedes it is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) updated: Option<String>,
+    /// Counts the writes, so that two events do not undo each other.
+    pub(crate) revision: u64,
+}
+
+/// What is to be added to a credential.
+#[derive(Debug, Clone)]
+pub(crate) struct Addition<'a> {
+    pub(crate) organization: OrganizationId,
+    pub(crate) id: &'a str,
+    /// Where an event of its own says it.
+    pub(crate) known: Option<&'a Known>,
+    pub(crate) lifecycle: Lifecycle,
+    /// In which dialects it is told.
+    pub(crate) told_in: &'a BTreeSet<Dialect>,
+}
+
+impl CredentialRow {
+    /// Whether any event of its own has come.
+    pub(crate) fn is_heard_of(&self) -> bool {
+        self.lifecycle.last().is_some()
+    }
+
+    /// The row after what is added, on top of the one before. Its `updated_at` is `at`, or after the one before.
+    pub(crate) fn after(before: Option<&Self>, added: &Addition<'_>, at: Timestamp) -> Self {
+        let blank = || (Known::default(), Lifecycle::default(), BTreeSet::new());
+        let (mut known, lifecycle, mut known_as) = before.map_or_else(blank, |row| {
+            (
+                row.known.clone(),
+                row.lifecycle.clone(),
+                row.known_as.clone(),
+            )
+        });
+        if let (Some(said), Some(last), Some(first)) =
+            (added.known, added.lifecycle.last(), added.lifecycle.first())
+        {
+            let is_newest = lifecycle.last().is_none_or(|it| last.moment >= it.moment);
+            let is_first = lifecycle.first().is_none_or(|it| first <= it);
+            let origin = if is_first {
+                said.dialect
+            } else {
+                known.dialect
+            };
+            known = known.learn(said.clone(), is_newest);
+            known.dialect = origin;
+            // Its end is a matter of the lifecycle.
+            known.expires_at = None;
+        }
+        let lifecycle = lifecycle.merge(added.lifecycle.clone());
+        known_as.extend(other_ids(added, &known));
+        let updated_at = before.map_or(at, |row| at.max(row.updated_at));
+        let is_heard_of = lifecycle.last().is_some();
+        Self {
+            updated: is_heard_of.then(|| keyspace::updated(updated_at, added.id)),
+            known,
+            lifecycle,
+            known_as,
+            created_at: before.map_or(updated_at, |row| row.created_at),
+            updated_at,
+            revision: before.map_or(0, |row| row.revision) + 1,
+        }
+    }
+
+    /// Whether two rows say the same, whenever they were written.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        self.known == other.known
+            && self.lifecycle == other.lifecycle
+            && self.known_as == other.known_as
+    }
+
+    /// Fills in what an event leaves out.
+    pub(crate) fn completes(&self) -> Known {
+        self.known.clone().expiring(self.lifecycle.expires_at())
+    }
+
+    /// What others see of it.
+    pub(crate) fn credential(self, id: String) -> Credential {
+        Credential {
+            id,
+            known: self.known,
+            lifecycle: self.lifecycle,
+            known_as: self.known_as,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
+    }
+}
+
+/// The source's other id of a credential, and those that subscribers get in its place.
+fn other_ids(added: &Addition<'_>, known: &Known) -> BTreeSet<String> {
+    let origin = known.dialect.map(|dialect| Origin {
+        organization: added.organization,
+        dialect,
+    });
+    let told = added.told_in.iter();
+    let mut ids: BTreeSet<String> = told
+        .filter_map(|dialect| credential_in(*dialect, origin?, added.id))
+        .collect();
+    ids.extend(known.short_id.clone());
+    ids.remove(added.id);
+    ids
+}
+
+/// What an event adds to its credential.
+pub(crate) fn said_of<'a>(
+    organization: OrganizationId,
+    id: &'a str,
+    said: &'a Said,
+    told_in: &'a BTreeSet<Dialect>,
+) -> Addition<'a> {
+    Addition {
+        organization,
+        id,
+        known: Some(&said.known),
+        lifecycle: said.lifecycle.clone(),
+        told_in,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use jiff::tz::TimeZone;
+    use payload::dialect::{Hints, parse};
+    use payload::event_type::Subject;
+    use payload::id::EventId;
+    use payload::lifecycle::Moment;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::rows::{key, to_item};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + second).unwrap()
+    }
+
+    fn event(number: u8) -> EventId {
+        EventId::made_of(at(0), [number; 16])
+    }
+
+    /// What the samples of events say of credentials.
+    fn samples() -> Vec<(String, Said)> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/ingest");
+        let mut said = Vec::new();
+        for file in fs::read_dir(folder).unwrap() {
+            let file = file.unwrap();
+            let invocation: Value =
+                serde_json::from_slice(&fs::read(file.path()).unwrap()).unwrap();
+            if invocation["rawPath"] != "/api/v1/events" {
+                continue;
+            }
+            let hints = Hints {
+                dialect: None,
+                event: invocation["queryStringParameters"]["event"].as_str(),
+                time_zone: &TimeZone::UTC,
+                received_at: at(0),
+            };
+            let body = invocation["body"].as_str().unwrap();
+            let parsed = parse(body.as_bytes(), hints).unwrap();
+            let moment = Moment {
+                at: parsed.timestamp,
+                event: event(1),
+            };
+            let name = file.file_name().to_string_lossy().into_owned();
+            if parsed.event_type.subject() == Subject::Credential {
+                said.push((name, Said::of(parsed.event_type, moment, &parsed.facts)));
+            }
+        }
+        assert!(said.len() > 12, "only {}", said.len());
+        said
+    }
+
+    fn added<'a>(said: &'a Said, told_in: &'a BTreeSet<Dialect>) -> Addition<'a> {
+        let id = said.credential.as_deref().unwrap();
+        said_of(OrganizationId::NIL, id, said, told_in)
+    }
+
+    /// As DynamoDB counts it, a little more.
+    fn bytes(value: &AttributeValue) -> usize {
+        match value {
+            AttributeValue::S(text) => text.len(),
+            AttributeValue::N(number) => number.len(),
+            AttributeValue::L(list) => 3 + list.iter().map(|it| 1 + bytes(it)).sum::<usize>(),
+            AttributeValue::M(map) => {
+                3 + map
+                    .iter()
+                    .map(|(name, it)| 1 + name.len() + bytes(it))
+                    .sum::<usize>()
+            }
+            _ => 1,
+        }
+    }
+
+    #[test]
+    fn a_credential_of_every_sample_fits_into_one_write_unit() {
+        let everyone = BTreeSet::from(Dialect::ALL);
+        for (name, said) in samples() {
+            let added = added(&said, &everyone);
+            let first = CredentialRow::after(None, &added, at(0));
+            // Heard of again, with dates.
+            let again = Addition {
+                lifecycle: Lifecycle::expiring_by_hand(Some(at(9)), at(5)),
+                known: None,
+                ..added.clone()
+            };
+            let row = CredentialRow::after(Some(&first), &again, at(5));
+            let mut item = to_item(&row).unwrap();
+            let organization = keyspace::organization(OrganizationId::NIL);
+            item.extend(key(organization, keyspace::credential(added.id)));
+            let size = item
+                .iter()
+                .map(|(name, it)| name.len() + bytes(it))
+                .sum::<usize>();
+            assert!(size <= 1024, "{name}: {size}");
+        }
+    }
+
+    #[test]
+    fn a_row_reads_back_and_the_same_event_again_changes_nothing() {
+        for (name, said) in samples() {
+            let nobody = BTreeSet::new();
+            let added = added(&said, &nobody);
+            let row = CredentialRow::after(None, &added, at(0));
+            let mut item = to_item(&row).unwrap();
+            assert_eq!(
+                from_item::<CredentialRow>(item.clone()).unwrap(),
+                row,
+                "{name}"
+            );
+            let again = CredentialRow::after(Some(&row), &added, at(7));
+            assert!(again.says_the_same(&row), "{name}");
+            item.extend(key("org#x", keyspace::credential(added.id)));
+            let credential = Credential::read(item).unwrap().unwrap();
+            assert_eq!(credential.id, added.id);
+            assert_eq!(credential.created_at, at(0));
+        }
+    }
+
+    #[test]
+    fn events_of_two_dialects_make_the_same_row_in_any_order_and_however_often() {
+        let (_, first) = samples()
+            .into_iter()
+            .find(|(name, _)| name.starts_with("thatsme"))
+            .unwrap();
+        let mut second = first.clone();
+        second.known.dialect = Some(Dialect::Canonical);
+        second.known.recipient_name = Some("Somebody".to_owned());
+        let later = Moment {
+            at: Timestamp::MAX,
+            event: event(2),
+        };
+        let facts = payload::event::Facts::new(payload::event::Source {
+            dialect: Dialect::Canonical,
+            origin: None,
+            event: String::new(),
+            event_label: None,
+            native_id: None,
+            sent_at: None,
+            received_at: at(0),
+            time_assumed: false,
+            possible_repeat: false,
+        });
+        let accepted = payload::event_type::EventType::CredentialAccepted;
+        second.lifecycle = Lifecycle::of(accepted, later, &facts);
+        let told = BTreeSet::from([Dialect::Beedeez]);
+        let fold = |order: &[&Said]| {
+            let mut row: Option<CredentialRow> = None;
+            for said in order {
+                row = Some(CredentialRow::after(
+                    row.as_ref(),
+                    &added(said, &told),
+                    at(0),
+                ));
+            }
+            let row = row.unwrap();
+            assert_eq!(row.known.dialect, Some(Dialect::Thatsme));
+            assert_eq!(row.known.recipient_name.as_deref(), Some("Somebody"));
+            row
+        };
+        let one = fold(&[&first, &second]);
+        let other = fold(&[&first, &second, &first, &second, &second, &first]);
+        assert!(one.says_the_same(&other));
+    }
+
+    #[test]
+    fn a_credential_that_only_its_successor_names_is_in_no_list() {
+        let (_, said) = samples()
+            .into_iter()
+            .find(|(name, _)| name.contains("renewed"))
+            .unwrap();
+        let nobody = BTreeSet::new();
+        let superseded = Addition {
+            known: None,
+            lifecycle: said.lifecycle.superseded("new"),
+            ..added(&said, &nobody)
+        };
+        let row = CredentialRow::after(None, &superseded, at(0));
+        assert!(!row.is_heard_of() && row.updated.is_none());
+        let heard_of = CredentialRow::after(Some(&row), &added(&said, &nobody), at(1));
+        assert!(heard_of.updated.is_some());
+        assert_eq!(
+            heard_of.lifecycle.superseded_by(),
+            said.lifecycle.supersedes().map(|_| "new")
+        );
+    }
+}
