@@ -93,6 +93,12 @@ async fn every_change_is_a_line_with_who_did_it_to_what() {
     let retry = format!("events/{event}/deliveries/{id}/retry");
     api.post(&retry, json!({})).await.expect(202);
     expected.push(("delivery.retried", format!("{event}/{id}")));
+    let date = json!({"expires_at": "2030-01-01T00:00:00Z"});
+    // The same again is no change.
+    for _ in 0..2 {
+        api.patch("credentials/a", date.clone()).await.expect(200);
+    }
+    expected.push(("credential.updated", "a".to_owned()));
 
     // More than a page, at one a second: it runs until it is stopped.
     enable(&college, id, false).await;

@@ -83,6 +83,7 @@ impl College {
             ("{name}", "activities.certificate.issued"),
             ("{recipient}", "42"),
             ("{achievement}", "42"),
+            ("{credential}", "a"),
             ("{type}", "credential.issued"),
         ];
         let path = ids

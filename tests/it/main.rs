@@ -35,6 +35,7 @@ mod completion;
 mod convert;
 mod crash;
 mod crash_points;
+mod credentials;
 mod dead_letter;
 mod delivery;
 mod dialects;

@@ -16,7 +16,7 @@ use crate::page;
 
 /// An event in a list.
 #[derive(Serialize)]
-struct View<'e> {
+pub(crate) struct View<'e> {
     id: EventId,
     #[serde(rename = "type")]
     event_type: EventType,
@@ -40,7 +40,7 @@ struct FullView<'e> {
 }
 
 impl<'e> View<'e> {
-    fn new(event: &'e StoredEvent) -> Self {
+    pub(crate) fn new(event: &'e StoredEvent) -> Self {
         Self {
             id: event.id,
             event_type: event.event_type,
@@ -53,8 +53,26 @@ impl<'e> View<'e> {
     }
 }
 
-/// `GET /events?type=&credential_id=`, newest first.
+/// A page of the list that is followed.
+#[derive(Serialize)]
+struct FollowedList<'e> {
+    data: Vec<View<'e>>,
+    /// The next page, if there is more.
+    next_cursor: Option<String>,
+    /// The same, also at the end: what is accepted later comes after it.
+    watermark: Option<String>,
+}
+
+/// `GET /events?type=&credential_id=`, newest first; with `after=`, the others and oldest first.
 pub(crate) async fn list(api: &Api, call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    if call
+        .request
+        .query_string_parameters()
+        .first("after")
+        .is_some()
+    {
+        return follow(api, call).await;
+    }
     let account = call.recent_account(api).await?;
     let filter = filter(call.request)?;
     let limit = page::limit(call.request)?;
@@ -72,6 +90,55 @@ pub(crate) async fn list(api: &Api, call: &Call<'_>) -> Result<Response<Body>, P
         .await?;
     let views: Vec<View<'_>> = found.items.iter().map(View::new).collect();
     Ok(page::answer(&views, found.next))
+}
+
+/// `GET /events?after=&type=`: what was accepted after this event, or all where none is named, oldest first,
+/// none missed and none twice. A cursor is further than the event with which the list began.
+async fn follow(api: &Api, call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let account = call.recent_account(api).await?;
+    let allowance = call.allowance(api).await?;
+    let organization = &account.organization;
+    let limit = page::limit(call.request)?;
+    let event_type = filter(call.request)?.event_type;
+    let after = match page::cursor(call.request)? {
+        Some(place) => Some(place),
+        None => after(api, call.request, organization.id).await?,
+    };
+    let oldest = api.oldest(organization, call.now);
+    let found = api.events.follow(
+        organization.id,
+        after,
+        event_type,
+        (oldest, limit),
+        call.now,
+    );
+    let found = found.await?;
+    let watermark = found.place.as_ref().map(page::encode);
+    let answer = FollowedList {
+        data: found.items.iter().map(View::new).collect(),
+        next_cursor: watermark.clone().filter(|_| found.has_more),
+        watermark,
+    };
+    let mut response = reply::json(200, &answer);
+    allowance.tell(&mut response);
+    Ok(response)
+}
+
+/// The place of the event that is named, which need not be kept any more.
+async fn after(
+    api: &Api,
+    request: &Request,
+    organization: OrganizationId,
+) -> Result<Option<EventId>, Problem> {
+    let query = request.query_string_parameters();
+    let Some(id) = query.first("after").filter(|id| !id.is_empty()) else {
+        return Ok(None);
+    };
+    let Ok(id) = id.parse() else {
+        return Err(page::fault("after", "must be the id of an event"));
+    };
+    let event = api.events.get(organization, id).await?;
+    Ok(Some(event.map_or(id, |event| event.place())))
 }
 
 fn filter(request: &Request) -> Result<EventFilter, Problem> {

@@ -16,8 +16,8 @@ use state::{
 
 use crate::config::Config;
 use crate::{
-    audit, billing, convert, deliveries, directory, endpoints, event_types, events, keys,
-    organizations, quarantine, relays, replays, reseal, resend, signing_keys,
+    audit, billing, convert, credentials, deliveries, directory, endpoints, event_types, events,
+    keys, organizations, quarantine, relays, replays, reseal, resend, signing_keys,
 };
 
 const BASE: &str = "/api/v1/";
@@ -187,6 +187,9 @@ impl Api {
             (["deliveries"], "GET") => deliveries::list(self, &call).await,
             (["endpoints", id, "stats"], "GET") => endpoints::stats(self, &call, id).await,
             (["audit"], "GET") => audit::list(self, &call).await,
+            (["credentials"], "GET") => credentials::list(self, &call).await,
+            (["credentials", id @ ..], "GET") => credentials::get(self, &call, id).await,
+            (["credentials", id @ ..], "PATCH") => credentials::update(self, &call, id).await,
             (["convert"], "POST") => convert::convert(self, &call).await,
             ([of @ ("recipients" | "achievements"), id @ ..], method) => {
                 let of = match *of {
@@ -233,7 +236,8 @@ impl Api {
                 | ["organizations", _, "keys", _]
                 | ["endpoints" | "events", _, "deliveries"]
                 | ["events", _, "deliveries", _]
-                | ["events", _, "deliveries", _, "retry"],
+                | ["events", _, "deliveries", _, "retry"]
+                | ["credentials", ..],
                 _,
             ) => Err(method_not_allowed()),
             _ => Err(Problem::not_found("route")),
@@ -258,7 +262,8 @@ impl Call<'_> {
         }
     }
 
-    fn organization(&self) -> Result<OrganizationId, Problem> {
+    /// The organization the call is for.
+    pub(crate) fn organization(&self) -> Result<OrganizationId, Problem> {
         let named = header(self.request, "x-organization-id")?;
         Ok(self.caller.organization(named)?)
     }

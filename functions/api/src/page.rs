@@ -1,4 +1,4 @@
-//! Lists: `limit`, `cursor`, and `next_cursor` in the answer.
+//! Lists: `limit`, `cursor`, and `next_cursor` in the answer; `watermark` where a list can be followed.
 
 use std::str::FromStr;
 
@@ -80,6 +80,11 @@ pub(crate) fn answer(items: &[impl Serialize], next: Option<String>) -> Response
     )
 }
 
-fn fault(name: &str, expected: &str) -> Problem {
+/// A place as the `cursor` that stands for it.
+pub(crate) fn encode(place: &impl ToString) -> String {
+    BASE64.encode(place.to_string())
+}
+
+pub(crate) fn fault(name: &str, expected: &str) -> Problem {
     Problem::invalid(Faults::one(format!("?{name}"), expected))
 }

@@ -53,6 +53,30 @@ pub struct Problem {
     /// After how many seconds the request may be repeated.
     #[serde(skip)]
     retry_after: Option<u16>,
+    /// What is left of the caller's requests.
+    #[serde(skip)]
+    allowance: Option<Box<Allowance>>,
+}
+
+/// What the caller has of the requests that are limited, told in the headers of every answer to one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// How many there are in a minute.
+    pub limit: u32,
+    /// How many are left now.
+    pub remaining: u32,
+    /// When all are there again, in Unix seconds.
+    pub reset: i64,
+}
+
+impl Allowance {
+    /// Puts the headers into an answer.
+    pub fn tell(self, response: &mut Response<Body>) {
+        let headers = response.headers_mut();
+        headers.insert("x-ratelimit-limit", HeaderValue::from(self.limit));
+        headers.insert("x-ratelimit-remaining", HeaderValue::from(self.remaining));
+        headers.insert("x-ratelimit-reset", HeaderValue::from(self.reset));
+    }
 }
 
 impl Problem {
@@ -68,6 +92,7 @@ impl Problem {
             types: Vec::new(),
             alternatives: &[],
             retry_after: None,
+            allowance: None,
         }
     }
 
@@ -119,6 +144,12 @@ impl Problem {
         Self::new(404, "not_found", format!("there is no such {what}"))
     }
 
+    /// The same, with what the caller has left.
+    pub fn with_allowance(self, allowance: Allowance) -> Self {
+        let allowance = Some(Box::new(allowance));
+        Self { allowance, ..self }
+    }
+
     /// The same, answered with another status.
     pub fn with_status(self, status: u16) -> Self {
         Self { status, ..self }
@@ -151,6 +182,9 @@ impl Problem {
             response
                 .headers_mut()
                 .insert("retry-after", HeaderValue::from(seconds));
+        }
+        if let Some(allowance) = &self.allowance {
+            allowance.tell(&mut response);
         }
         response
     }

@@ -159,6 +159,7 @@ impl Ids<'_> {
         match kind {
             // Ids of the sources', the same for both: what is written is told back.
             "{recipient}" | "{achievement}" => "42".to_owned(),
+            "{credential}" => format!("credential {}", self.which % 4),
             "{type}" => "credential.issued".to_owned(),
             "{name}" => "activities.certificate.issued".to_owned(),
             // The token is the key to a relay: who has theirs is them.
@@ -181,7 +182,14 @@ impl Ids<'_> {
                 }
                 _ => theirs,
             },
-            Owner::Twisted if matches!(kind, "{recipient}" | "{achievement}" | "{token}") => theirs,
+            Owner::Twisted
+                if matches!(
+                    kind,
+                    "{recipient}" | "{achievement}" | "{credential}" | "{token}"
+                ) =>
+            {
+                theirs
+            }
             Owner::Twisted => {
                 let organization = &self.theirs.organization.id;
                 let mine = self.pick(self.mine, kind);
@@ -207,13 +215,15 @@ impl Ids<'_> {
             4 => theirs("{replay}"),
             _ => "209901".to_owned(),
         };
-        match choice % 9 {
+        match choice % 11 {
             0 | 1 => format!("cursor={}", BASE64.encode(place)),
             2 => format!("limit={}", 1 + choice),
             3 => format!("endpoint_id={}", theirs("{endpoint}")),
             4 => format!("endpoint={}", theirs("{endpoint}")),
             5 => format!("credential_id=credential%20{}", choice % 4),
             6 => "status=delivered".to_owned(),
+            9 => format!("after={}", theirs("{event}")),
+            10 => "updated_since=2020-01-01T00:00:00Z".to_owned(),
             7 => "to=canonical".to_owned(),
             _ => "id=42".to_owned(),
         }
@@ -252,6 +262,7 @@ impl Ids<'_> {
             "relays" => json!({"dialect": "toolzz"}),
             "recipients/{recipient}" => json!({"email": "ana@mine.example"}),
             "achievements/{achievement}" => json!({"name": "Course"}),
+            "credentials/{credential}" => json!({"expires_at": "2030-01-01T00:00:00Z"}),
             _ => json!({}),
         }
     }

@@ -116,6 +116,7 @@ fn the_check_sees_what_is_shown_and_what_is_changed() {
             "quarantine",
             "audit",
             "recipients/42",
+            "credentials/credential 0",
             &format!("organizations/{}/billing", theirs.organization.id),
         ] {
             let own = theirs.organization.api.get(path).await.expect(200);

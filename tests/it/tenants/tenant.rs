@@ -149,6 +149,7 @@ impl Tenant {
             "audit",
             "recipients/42",
             "achievements/42",
+            "credentials/credential 0",
         ]
         .map(str::to_owned)
         .into();
