@@ -7,12 +7,16 @@ use api::Api;
 use billing::Stripe;
 use bytes::Bytes;
 use delivery::Delivery;
+use expiry::Expiry;
 use futures::FutureExt;
 use ingest::Ingest;
 use lambda_http::{Adapter, Body, Request, Response, Service, request::LambdaRequest, service_fn};
 use lambda_runtime::{Context, LambdaEvent};
 use recovery::Recovery;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use state::{Aws, Keyring, SecretTexts};
 
 use crate::{
@@ -79,6 +83,13 @@ pub(crate) async fn handler(
             json(move |event| {
                 let recovery = Arc::clone(&recovery);
                 async move { Ok(recovery.handle(event).await) }
+            })
+        }
+        "expiry" => {
+            let expiry = Arc::new(Expiry::new(expiry::Config::read(lookup)?, aws));
+            json(move |event: LambdaEvent<IgnoredAny>| {
+                let expiry = Arc::clone(&expiry);
+                async move { Ok(expiry.handle(&event.context).await) }
             })
         }
         other => bail!("this program does not contain the function {other}: run with --processes"),

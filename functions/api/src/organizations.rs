@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 use lambda_http::{Body, Response};
+use payload::expiry::ReminderDays;
 use payload::fields::{Fields, MAX_NAME, read_strictly};
 use payload::id::OrganizationId;
 use reply::Problem;
@@ -24,6 +25,7 @@ pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>,
         id,
         name,
         time_zone,
+        reminder_days: ReminderDays::default(),
         created_at: call.now,
     };
     let given = Changes::given(&json!({

@@ -6,7 +6,7 @@ use payload::dialect::{self, Dialect, Hints, ParseError, Parsed, Recognised, War
 use payload::event_type::EventType;
 use payload::fault::Faults;
 use payload::id::{EndpointId, EventId};
-use payload::idempotency::MAX_KEY_LENGTH;
+use payload::idempotency::{IdempotencyKey, MAX_KEY_LENGTH};
 use payload::timestamp;
 use reply::{Problem, check_size, header, named_dialect, named_event};
 use serde::Serialize;
@@ -138,11 +138,16 @@ pub(crate) async fn accept(
         .iter()
         .filter_map(|id| context.account.endpoint(*id));
     let told_in = subscribed.map(|endpoint| endpoint.dialect).collect();
+    let natural_key = || {
+        let dialect = parsed.facts.source.dialect;
+        IdempotencyKey::Natural(dialect, parsed.natural_key.clone())
+    };
+    let key = idempotency_key.map_or_else(natural_key, IdempotencyKey::Explicit);
     let submission = Submission {
         organization,
         parsed,
-        body,
-        idempotency_key,
+        body: Some(body),
+        key,
         endpoints,
         told_in,
         retention: ingest.retention,

@@ -2,10 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde_json::json;
-
-/// The namespace of the metrics in CloudWatch.
-const NAMESPACE: &str = "certhooks";
+use state::metrics::embedded;
 
 /// How late something is, in milliseconds; what is early is not late.
 pub(crate) fn lateness(behind: SignedDuration) -> i64 {
@@ -82,47 +79,18 @@ impl Report {
         done.into_iter().all(|&count| count == 0)
     }
 
-    /// One line in CloudWatch's embedded metric format
-    /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>),
-    /// for a run that says how recovery does.
-    ///
-    /// # Panics
-    /// Never: numbers are always JSON.
+    /// One line in CloudWatch's embedded metric format, for a run that says how recovery does.
     pub fn metrics(&self) -> Option<String> {
         if !self.is_measured {
             return None;
         }
-        let mut line = serde_json::to_value(self).expect("numbers are always JSON");
-        let names = line
-            .as_object()
-            .into_iter()
-            .flat_map(|object| object.keys());
-        let metrics: Vec<_> = names
-            .map(|name| {
-                let unit = if name.ends_with("_ms") {
-                    "Milliseconds"
-                } else {
-                    "Count"
-                };
-                json!({"Name": name, "Unit": unit})
-            })
-            .collect();
-        line["FunctionName"] = json!(self.function);
-        line["_aws"] = json!({
-            "Timestamp": self.began_at,
-            "CloudWatchMetrics": [{
-                "Namespace": NAMESPACE,
-                "Dimensions": [["FunctionName"]],
-                "Metrics": metrics,
-            }],
-        });
-        Some(line.to_string())
+        Some(embedded(self, &self.function, self.began_at))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 

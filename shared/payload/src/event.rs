@@ -168,6 +168,31 @@ pub struct Source {
     /// same course before: it may be the same certificate, asked for again.
     #[serde(default)]
     pub possible_repeat: bool,
+    /// True when no source said it, but certhooks: a date of the credential has come.
+    #[serde(default)]
+    pub derived: bool,
+    /// True when it was derived more than a day after its time.
+    #[serde(default)]
+    pub late: bool,
+}
+
+impl Source {
+    /// Of an event of this name in this dialect, of which nothing else is known.
+    pub const fn new(dialect: Dialect, event: String, received_at: Timestamp) -> Self {
+        Self {
+            dialect,
+            origin: None,
+            event,
+            event_label: None,
+            native_id: None,
+            sent_at: None,
+            received_at,
+            time_assumed: false,
+            possible_repeat: false,
+            derived: false,
+            late: false,
+        }
+    }
 }
 
 /// The certificate or badge of one recipient.
@@ -191,6 +216,8 @@ pub struct Credential {
     pub expires_at: Option<Timestamp>,
     #[serde(serialize_with = "timestamp::option::serialize")]
     pub expired_at: Option<Timestamp>,
+    /// Of a reminder: how many days before the end of validity it was due.
+    pub days_before: Option<u64>,
     #[serde(serialize_with = "timestamp::option::serialize")]
     pub revoked_at: Option<Timestamp>,
     pub revocation_reason: Option<String>,

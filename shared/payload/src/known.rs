@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::dialect::Dialect;
 use crate::event::Facts;
 use crate::event_type::{EventType, Subject};
+use crate::expiry::{Announced, Notice};
 use crate::idempotency::IdempotencyKey;
 use crate::lifecycle::{Lifecycle, Moment};
 use crate::timestamp;
@@ -184,6 +185,8 @@ pub struct Said {
     pub series: Option<String>,
     /// The achievement whose rule says how long it is valid, when it was issued, and the event does not.
     pub ruled_by: Option<String>,
+    /// What it announces of the end of the credential's validity.
+    pub announces: Option<Announced>,
 }
 
 impl Said {
@@ -202,6 +205,7 @@ impl Said {
             lifecycle: Lifecycle::of(event_type, moment, facts),
             series: series(event_type, facts),
             ruled_by: ruled_by(event_type, facts),
+            announces: announces(event_type, facts),
         }
     }
 
@@ -228,6 +232,20 @@ fn ruled_by(event_type: EventType, facts: &Facts) -> Option<String> {
     }
     let achievement = facts.achievement.as_ref().and_then(|it| it.id.clone());
     achievement.or_else(|| facts.activity.as_ref()?.id.clone())
+}
+
+/// What an event announces of the end of validity: whoever sends a reminder of its own needs none of ours.
+fn announces(event_type: EventType, facts: &Facts) -> Option<Announced> {
+    let credential = facts.credential.as_ref()?;
+    let notice = match event_type {
+        EventType::CredentialExpired => Notice::Expired,
+        EventType::CredentialExpiring => {
+            Notice::Expiring(u16::try_from(credential.days_before?).ok()?)
+        }
+        _ => return None,
+    };
+    let expires_at = credential.expires_at?;
+    Some(Announced { expires_at, notice })
 }
 
 /// Institution, user and course of a certificate of Toolzz, as one text of fixed length. Each click on
@@ -280,17 +298,11 @@ mod tests {
     }
 
     fn facts(dialect: Dialect) -> Facts {
-        Facts::new(Source {
+        Facts::new(Source::new(
             dialect,
-            origin: None,
-            event: "certificate.expired".to_owned(),
-            event_label: None,
-            native_id: None,
-            sent_at: None,
-            received_at: at("2026-11-21T10:00:00Z"),
-            time_assumed: false,
-            possible_repeat: false,
-        })
+            "certificate.expired".to_owned(),
+            at("2026-11-21T10:00:00Z"),
+        ))
     }
 
     fn achievement(id: Option<&str>, name: Option<&str>) -> Facts {

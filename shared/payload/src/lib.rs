@@ -16,6 +16,7 @@ pub mod depth;
 pub mod dialect;
 pub mod event;
 pub mod event_type;
+pub mod expiry;
 pub mod fault;
 pub mod fields;
 pub mod id;

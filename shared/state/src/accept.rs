@@ -12,6 +12,7 @@ use futures::future::try_join;
 use jiff::{SignedDuration, Timestamp};
 use payload::dialect::{Dialect, Parsed};
 use payload::event_type::EventType;
+use payload::expiry::Notice;
 use payload::id::{EndpointId, EventId, OrganizationId};
 use payload::idempotency::{IdempotencyKey, fingerprint};
 use payload::known::Said;
@@ -28,8 +29,11 @@ use crate::keyspace;
 use crate::queue::{DeliveryQueue, WakeUp};
 use crate::rows::{from_item, key, number, row_in_the_way, to_item};
 
-/// How long a key means the same event.
+/// How long a sender's key means the same event.
 const KEY_VALID_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// How long something that was announced of a credential is not announced again: as long as anybody could still
+/// say so.
+const ANNOUNCED_FOR: SignedDuration = SignedDuration::from_hours(400 * 24);
 /// The wake-ups of a repeated event wait this long: by then the first ones are usually done, and a
 /// wake-up that finds its delivery done costs the receiver nothing.
 const REPEATED_AFTER: Duration = Duration::from_secs(10);
@@ -42,16 +46,32 @@ pub struct Submission<'a> {
     pub organization: &'a Organization,
     /// What it says.
     pub parsed: Parsed,
-    /// The bytes that say it.
-    pub body: &'a [u8],
-    /// The sender's key; without one the event's natural key counts.
-    pub idempotency_key: Option<String>,
+    /// The bytes that say it. None where certhooks derived it: then its canonical form is all there is.
+    pub body: Option<&'a [u8]>,
+    /// What makes it one event.
+    pub key: IdempotencyKey,
     /// The endpoints that want it.
     pub endpoints: Vec<EndpointId>,
     /// The dialects of those endpoints.
     pub told_in: BTreeSet<Dialect>,
     /// How long it is kept.
     pub retention: SignedDuration,
+}
+
+impl Submission<'_> {
+    /// What must be equal for two submissions to be the same.
+    fn fingerprint(&self) -> String {
+        let body = self.body.unwrap_or_default();
+        fingerprint(&self.parsed.facts.source.event, body)
+    }
+}
+
+/// How long a key means the same event.
+fn valid_for(key: &IdempotencyKey) -> SignedDuration {
+    match key {
+        IdempotencyKey::Notice(..) => ANNOUNCED_FOR,
+        _ => KEY_VALID_FOR,
+    }
 }
 
 /// What became of a submission.
@@ -114,64 +134,108 @@ impl Events {
         mut submission: Submission<'_>,
         clock: Clock,
     ) -> Result<Acceptance, StateError> {
-        let natural_key = || {
-            let dialect = submission.parsed.facts.source.dialect;
-            IdempotencyKey::Natural(dialect, submission.parsed.natural_key.clone())
-        };
-        let key = submission
-            .idempotency_key
-            .clone()
-            .map_or_else(natural_key, IdempotencyKey::Explicit);
-        let said = fingerprint(&submission.parsed.facts.source.event, submission.body);
-        let now = clock.now();
-        let claim = IdempotencyRow::new(said, KEY_VALID_FOR, now);
-        let first = self
-            .claim(submission.organization.id, &key, &claim, now)
-            .await?;
-        let id = first.event_id;
-        let is_first = id == claim.event_id;
-        if key.is_explicit() && first.fingerprint != claim.fingerprint {
-            return Ok(Acceptance::Conflict(id));
-        }
-
         let organization = submission.organization.id;
-        let Parsed {
-            event_type,
-            timestamp,
-            facts,
-            ..
-        } = &mut submission.parsed;
-        let moment = Moment {
-            at: *timestamp,
-            event: id,
+        let now = clock.now();
+        let said = submission.fingerprint();
+        let claim = IdempotencyRow::new(said, valid_for(&submission.key), now);
+        let first = self
+            .claim(organization, &submission.key, &claim, now)
+            .await?;
+        let is_same = first.fingerprint == claim.fingerprint;
+        if submission.key.is_explicit() && !is_same {
+            return Ok(Acceptance::Conflict(first.event_id));
+        }
+        let id = self.announced_by(credentials, &submission, first.event_id, now);
+        let id = id.await?;
+        let is_first = id == claim.event_id;
+        let answer = |receipt| {
+            if is_first {
+                Acceptance::Accepted(receipt)
+            } else {
+                Acceptance::Repeated(receipt)
+            }
         };
-        let said = Said::of(*event_type, moment, facts);
+
+        let is_derived = submission.body.is_none();
+        let as_derived = is_derived.then(|| submission.parsed.facts.clone());
+        let (event_type, timestamp) = (submission.parsed.event_type, submission.parsed.timestamp);
+        let moment = |at| Moment { at, event: id };
+        let facts = &mut submission.parsed.facts;
+        let said = Said::of(event_type, moment(timestamp), facts);
         let told_in = std::mem::take(&mut submission.told_in);
         let accepting = Accepting {
             said: &said,
             is_first,
             told_in: &told_in,
+            reminders: &submission.organization.reminder_days,
         };
-        let recalled = credentials.complete(organization, *event_type, facts, Some(accepting));
+        let recalled = credentials.complete(organization, event_type, facts, Some(accepting));
         let recalled = recalled.await?;
+        if id.created_at() + submission.retention <= now {
+            // Announced, and no longer kept.
+            let dialect = submission.parsed.facts.source.dialect;
+            credentials
+                .remember(organization, accepting, recalled, clock)
+                .await?;
+            return Ok(answer(Receipt {
+                id,
+                event_type,
+                timestamp,
+                dialect,
+                endpoints: Vec::new(),
+            }));
+        }
         let write = self.write(id, submission, clock);
-        let remember = credentials.remember(organization, accepting, recalled, clock);
-        let (receipt, written) = if first.fingerprint == claim.fingerprint {
-            try_join(write, remember).await?.0
+        let remember = |accepting| credentials.remember(organization, accepting, recalled, clock);
+        let (receipt, written) = if is_first || (is_same && !is_derived && id == first.event_id) {
+            try_join(write, remember(accepting)).await?.0
         } else {
             // The same event in other words. The first words count, unless they were never written.
             let (receipt, written) = write.await?;
             if written {
-                remember.await?;
+                remember(accepting).await?;
+            } else if let Some(facts) = as_derived {
+                // What was written says when it happened.
+                let said = &Said::of(event_type, moment(receipt.timestamp), &facts);
+                remember(Accepting { said, ..accepting }).await?;
             }
             (receipt, written)
         };
         wake(queue, organization, &receipt, written).await?;
-        Ok(if is_first {
-            Acceptance::Accepted(receipt)
-        } else {
-            Acceptance::Repeated(receipt)
-        })
+        Ok(answer(receipt))
+    }
+
+    /// The event that announced the end of validity which a submission says has come: this one, with the id
+    /// `id`, unless it was announced before. A source and the clock may both say it.
+    async fn announced_by(
+        &self,
+        credentials: &Credentials,
+        submission: &Submission<'_>,
+        id: EventId,
+        now: Timestamp,
+    ) -> Result<EventId, StateError> {
+        let parsed = &submission.parsed;
+        let credential = parsed.facts.credential.as_ref();
+        let is_over = parsed.event_type == EventType::CredentialExpired;
+        let credential = credential.filter(|_| is_over && submission.body.is_some());
+        let Some((credential, named)) = credential.and_then(|it| Some((it, it.id.as_deref()?)))
+        else {
+            return Ok(id);
+        };
+        let organization = submission.organization.id;
+        let expires_at = match credential.expires_at {
+            None => credentials.end_of(organization, named).await?,
+            said => said,
+        };
+        let Some(expires_at) = expires_at else {
+            return Ok(id);
+        };
+        let key = IdempotencyKey::of_notice(named, expires_at, Notice::Expired);
+        let claim = IdempotencyRow {
+            event_id: id,
+            ..IdempotencyRow::new(String::new(), valid_for(&key), now)
+        };
+        Ok(self.claim(organization, &key, &claim, now).await?.event_id)
     }
 
     /// Claims the key for an event id; returns the claim that holds, this one or an earlier.

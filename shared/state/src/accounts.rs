@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use payload::event_type::EventType;
+use payload::expiry::ReminderDays;
 use payload::id::{EndpointId, OrganizationId};
 use payload::timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,9 @@ pub struct Organization {
     pub name: String,
     /// IANA name of the zone of times that come without one.
     pub time_zone: String,
+    /// How long before the end of a credential's validity it is reminded of it.
+    #[serde(default)]
+    pub reminder_days: ReminderDays,
     /// When it was made.
     #[serde(serialize_with = "timestamp::serialize")]
     pub created_at: Timestamp,

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use payload::event::CredentialStatus;
+use payload::expiry::ReminderDays;
 use payload::id::OrganizationId;
 use payload::lifecycle::Lifecycle;
 use payload::timestamp;
@@ -165,6 +166,7 @@ impl Credentials {
         organization: OrganizationId,
         credential: &Credential,
         expires_at: Option<Timestamp>,
+        reminders: &ReminderDays,
         clock: Clock,
     ) -> Result<Credential, StateError> {
         let added = Addition {
@@ -172,7 +174,9 @@ impl Credentials {
             id: &credential.id,
             known: None,
             lifecycle: Lifecycle::expiring_by_hand(expires_at, clock.read()),
+            announces: None,
             told_in: &BTreeSet::new(),
+            reminders,
         };
         let sort_keys = [keyspace::credential(&credential.id)];
         let items = self.read(organization, sort_keys.into_iter()).await?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use payload::convert::surrogate::{Origin, credential_in};
 use payload::dialect::Dialect;
+use payload::expiry::{Announced, Expiry, ReminderDays};
 use payload::id::OrganizationId;
 use payload::known::{Known, Said};
 use payload::lifecycle::Lifecycle;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StateError;
 use crate::keyspace;
+use crate::notices::shard;
 use crate::rows::{Item, from_item, sort_key};
 
 /// A credential, as all its events together tell of it.
@@ -55,6 +57,15 @@ pub(crate) struct CredentialRow {
     /// Key of the index `updated`. Not there while nothing but the credential that supersedes it is known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) updated: Option<String>,
+    /// What was last announced of the end of its validity.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) announced: Option<Announced>,
+    /// Key of the index `notice`. Not there while nothing is to be announced.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) notice: Option<String>,
+    /// When the next notice is due, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) notice_at: Option<i64>,
     /// Counts the writes, so that two events do not undo each other.
     pub(crate) revision: u64,
 }
@@ -67,8 +78,12 @@ pub(crate) struct Addition<'a> {
     /// Where an event of its own says it.
     pub(crate) known: Option<&'a Known>,
     pub(crate) lifecycle: Lifecycle,
+    /// What it announces of the end of validity.
+    pub(crate) announces: Option<Announced>,
     /// In which dialects it is told.
     pub(crate) told_in: &'a BTreeSet<Dialect>,
+    /// How long before the end there are reminders.
+    pub(crate) reminders: &'a ReminderDays,
 }
 
 impl CredentialRow {
@@ -79,6 +94,7 @@ impl CredentialRow {
 
     /// The row after what is added, on top of the one before. Its `updated_at` is `at`, or after the one before.
     pub(crate) fn after(before: Option<&Self>, added: &Addition<'_>, at: Timestamp) -> Self {
+        let Addition { id, reminders, .. } = *added;
         let blank = || (Known::default(), Lifecycle::default(), BTreeSet::new());
         let (mut known, lifecycle, mut known_as) = before.map_or_else(blank, |row| {
             (
@@ -106,15 +122,46 @@ impl CredentialRow {
         known_as.extend(other_ids(added, &known));
         let updated_at = before.map_or(at, |row| at.max(row.updated_at));
         let is_heard_of = lifecycle.last().is_some();
-        Self {
-            updated: is_heard_of.then(|| keyspace::updated(updated_at, added.id)),
+        let before_that = before.and_then(|row| row.announced);
+        let row = Self {
+            updated: is_heard_of.then(|| keyspace::updated(updated_at, id)),
+            announced: announced(before_that, added.announces, lifecycle.expires_at()),
+            notice: None,
+            notice_at: None,
             known,
             lifecycle,
             known_as,
             created_at: before.map_or(updated_at, |row| row.created_at),
             updated_at,
             revision: before.map_or(0, |row| row.revision) + 1,
-        }
+        };
+        row.noticed(added.organization, id, reminders)
+    }
+
+    /// The same with its place among what is to be announced, by the reminders of its organization.
+    pub(crate) fn noticed(
+        mut self,
+        organization: OrganizationId,
+        id: &str,
+        reminders: &ReminderDays,
+    ) -> Self {
+        let look_at = self.expiry(reminders).and_then(|expiry| expiry.look_at());
+        self.notice = look_at.map(|_| keyspace::notice(shard(organization, id)));
+        self.notice_at = look_at.map(Timestamp::as_millisecond);
+        self
+    }
+
+    /// The end of its validity, if that is to be announced.
+    pub(crate) fn expiry<'r>(&self, reminders: &'r ReminderDays) -> Option<Expiry<'r>> {
+        let at = self
+            .lifecycle
+            .end_to_announce()
+            .filter(|_| self.is_heard_of())?;
+        Some(Expiry {
+            at,
+            reminders,
+            announced: self.announced,
+        })
     }
 
     /// Whether two rows say the same, whenever they were written.
@@ -122,6 +169,8 @@ impl CredentialRow {
         self.known == other.known
             && self.lifecycle == other.lifecycle
             && self.known_as == other.known_as
+            && self.announced == other.announced
+            && self.notice_at == other.notice_at
     }
 
     /// Fills in what an event leaves out.
@@ -139,6 +188,23 @@ impl CredentialRow {
             created_at: self.created_at,
             updated_at: self.updated_at,
         }
+    }
+}
+
+/// What was announced last. Of the same end the nearer notice is the later one; that of the end which counts is
+/// kept, whatever comes late about another.
+fn announced(
+    before: Option<Announced>,
+    added: Option<Announced>,
+    end: Option<Timestamp>,
+) -> Option<Announced> {
+    match (before, added) {
+        (Some(before), Some(added)) if before.expires_at == added.expires_at => Some(Announced {
+            notice: before.notice.min(added.notice),
+            ..before
+        }),
+        (Some(before), Some(_)) if Some(before.expires_at) == end => Some(before),
+        (before, added) => added.or(before),
     }
 }
 
@@ -163,13 +229,16 @@ pub(crate) fn said_of<'a>(
     id: &'a str,
     said: &'a Said,
     told_in: &'a BTreeSet<Dialect>,
+    reminders: &'a ReminderDays,
 ) -> Addition<'a> {
     Addition {
         organization,
         id,
         known: Some(&said.known),
         lifecycle: said.lifecycle.clone(),
+        announces: said.announces,
         told_in,
+        reminders,
     }
 }
 
@@ -177,6 +246,7 @@ pub(crate) fn said_of<'a>(
 mod tests {
     use std::fs;
     use std::path::Path;
+    use std::sync::LazyLock;
 
     use aws_sdk_dynamodb::types::AttributeValue;
     use jiff::tz::TimeZone;
@@ -229,9 +299,11 @@ mod tests {
         said
     }
 
+    static REMINDERS: LazyLock<ReminderDays> = LazyLock::new(ReminderDays::default);
+
     fn added<'a>(said: &'a Said, told_in: &'a BTreeSet<Dialect>) -> Addition<'a> {
         let id = said.credential.as_deref().unwrap();
-        said_of(OrganizationId::NIL, id, said, told_in)
+        said_of(OrganizationId::NIL, id, said, told_in, &REMINDERS)
     }
 
     /// As DynamoDB counts it, a little more.
@@ -308,17 +380,11 @@ mod tests {
             at: Timestamp::MAX,
             event: event(2),
         };
-        let facts = payload::event::Facts::new(payload::event::Source {
-            dialect: Dialect::Canonical,
-            origin: None,
-            event: String::new(),
-            event_label: None,
-            native_id: None,
-            sent_at: None,
-            received_at: at(0),
-            time_assumed: false,
-            possible_repeat: false,
-        });
+        let facts = payload::event::Facts::new(payload::event::Source::new(
+            Dialect::Canonical,
+            String::new(),
+            at(0),
+        ));
         let accepted = payload::event_type::EventType::CredentialAccepted;
         second.lifecycle = Lifecycle::of(accepted, later, &facts);
         let told = BTreeSet::from([Dialect::Beedeez]);

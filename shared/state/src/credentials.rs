@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use payload::dialect::Dialect;
 use payload::event::Facts;
 use payload::event_type::EventType;
+use payload::expiry::ReminderDays;
 use payload::id::OrganizationId;
 use payload::known::{Known, Said, known_credential, unknown_achievement, unknown_recipient};
 use serde::{Deserialize, Serialize};
@@ -59,10 +60,12 @@ pub struct Accepting<'a> {
     pub is_first: bool,
     /// The dialects in which it is told.
     pub told_in: &'a BTreeSet<Dialect>,
+    /// How long before the end of validity there are reminders.
+    pub reminders: &'a ReminderDays,
 }
 
 /// What became of a write.
-enum Written {
+pub(crate) enum Written {
     Made,
     /// Somebody else wrote in between: this is what stands there instead.
     InTheWay(Box<CredentialRow>),
@@ -180,7 +183,12 @@ impl Credentials {
         recalled: Recalled,
         clock: Clock,
     ) -> Result<(), StateError> {
-        let Accepting { said, told_in, .. } = told;
+        let Accepting {
+            said,
+            told_in,
+            reminders,
+            ..
+        } = told;
         let Some(credential) = &said.credential else {
             return Ok(());
         };
@@ -189,7 +197,7 @@ impl Credentials {
             self.remember_series(place, credential, recalled.series.clone(), clock.read())
                 .await?;
         }
-        let mut added = said_of(organization, credential, said, told_in);
+        let mut added = said_of(organization, credential, said, told_in, reminders);
         if let Some(ends) = recalled.by_rule(Some(said)) {
             let known = recalled.credential.as_ref().map(|row| &row.lifecycle);
             added.lifecycle = added.lifecycle.with_rule(ends, known);
@@ -203,7 +211,9 @@ impl Credentials {
                 id: recalled.superseded.as_deref().unwrap_or(named),
                 known: None,
                 lifecycle: said.lifecycle.superseded(credential),
+                announces: None,
                 told_in: &BTreeSet::new(),
+                reminders,
             };
             self.add(&superseded, None, clock).await?;
         }
@@ -261,7 +271,11 @@ impl Credentials {
     }
 
     /// Writes a row in place of the one that was read, if there was one.
-    async fn write(&self, row: &CredentialRow, key: &Item) -> Result<Written, StateError> {
+    pub(crate) async fn write(
+        &self,
+        row: &CredentialRow,
+        key: &Item,
+    ) -> Result<Written, StateError> {
         let mut item = to_item(row)?;
         item.extend(key.clone());
         let put = self

@@ -51,11 +51,12 @@ impl Events {
         let is_enriched = !parsed.facts.enriched.is_empty();
         let known = is_enriched.then(|| Known::of(&parsed.facts));
         let is_as_received = dialect == Dialect::Canonical && !is_enriched;
-        let canonical = if is_as_received {
+        let canonical = if is_as_received && body.is_some() {
             Vec::new()
         } else {
             canonical_form(id, organization.id, parsed)
         };
+        let body = body.unwrap_or(&canonical);
         let mut stored = bodies::compress(body, &canonical);
         let fits = stored.len() <= MAX_STORED;
         if !fits {

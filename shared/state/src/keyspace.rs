@@ -31,6 +31,9 @@ pub(crate) const ORGANIZATIONS: &str = "organizations";
 /// Partition that lists the organizations about whose entitlement something is to be done.
 pub(crate) const ENTITLEMENTS_DUE: &str = "entitlements";
 
+/// Partition that lists the organizations whose credentials get other reminders.
+pub(crate) const RESCHEDULINGS: &str = "reschedulings";
+
 /// Sort key of the row of limits.
 pub(crate) const LIMIT: &str = "limit";
 
@@ -90,6 +93,11 @@ pub(crate) fn updated(at: Timestamp, id: &str) -> String {
 /// What sorts before everything that changed at this time, and after all before it.
 pub(crate) fn updated_from(at: Timestamp) -> String {
     timestamp::canonical(at)
+}
+
+/// Partition of the index `notice`.
+pub(crate) fn notice(shard: u8) -> String {
+    format!("notice#{shard:02}")
 }
 
 /// The partition that lists the events of an organization that were written long after they got their ids.

@@ -299,8 +299,8 @@ impl Events {
         let submission = Submission {
             organization,
             parsed: without_facts(&event, now),
-            body: &event.body(),
-            idempotency_key: None,
+            body: Some(&event.body()),
+            key: IdempotencyKey::Operational(Vec::new()),
             endpoints: told.endpoints,
             told_in: BTreeSet::new(),
             retention,
@@ -311,17 +311,7 @@ impl Events {
 
 /// What the row of an event needs beside its body. An operational event says nothing of credentials.
 fn without_facts(event: &Operational, now: Timestamp) -> Parsed {
-    let source = Source {
-        dialect: Dialect::Canonical,
-        origin: None,
-        event: event.event_type.to_string(),
-        event_label: None,
-        native_id: None,
-        sent_at: None,
-        received_at: now,
-        time_assumed: false,
-        possible_repeat: false,
-    };
+    let source = Source::new(Dialect::Canonical, event.event_type.to_string(), now);
     Parsed {
         event_type: event.event_type,
         timestamp: event.timestamp,
@@ -336,6 +326,7 @@ fn without_facts(event: &Operational, now: Timestamp) -> Parsed {
 mod tests {
     use payload::billing::access::Access;
     use payload::event_type::Subscription;
+    use payload::expiry::ReminderDays;
     use payload::id::EventId;
     use serde_json::{Value, json};
 
@@ -372,6 +363,7 @@ mod tests {
                 id: OrganizationId::NIL,
                 name: String::new(),
                 time_zone: "UTC".to_owned(),
+                reminder_days: ReminderDays::default(),
                 created_at: at(0),
             },
             endpoints: vec![

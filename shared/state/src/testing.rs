@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use payload::billing::access::{Access, Entitlement, Step};
 use payload::dialect::Dialect;
 use payload::event_type::{EventType, Subscription};
+use payload::expiry::ReminderDays;
 use serde_json::Value;
 
 use crate::accounts::{Account, Organization};
@@ -22,6 +23,7 @@ pub fn account(key: DeliveryKey) -> Account {
         id: key.organization,
         name: "Test".to_owned(),
         time_zone: "UTC".to_owned(),
+        reminder_days: ReminderDays::default(),
         created_at,
     };
     let endpoint = Endpoint {

@@ -188,9 +188,10 @@ pub(crate) async fn update(
         call.log(api, organization, action, &credential.id, changes)
             .await?;
         let clock = Clock::starting(call.now);
-        let set = api
-            .credentials
-            .set_expiry(organization, &credential, expires_at, clock);
+        let reminders = &account.organization.reminder_days;
+        let set =
+            api.credentials
+                .set_expiry(organization, &credential, expires_at, reminders, clock);
         set.await?
     };
     Ok(reply::json(200, &View::new(&updated, call.now)))

@@ -140,6 +140,7 @@ fn read_credential(part: &mut Fields<'_>) -> Credential {
         declined_at: part.timestamp("declined_at"),
         expires_at: part.timestamp("expires_at"),
         expired_at: part.timestamp("expired_at"),
+        days_before: part.count("days_before"),
         revoked_at: part.timestamp("revoked_at"),
         revocation_reason: part.text("revocation_reason"),
         disabled: part.boolean("disabled"),

@@ -286,14 +286,7 @@ pub(super) fn source(
     hints: Hints<'_>,
 ) -> Source {
     Source {
-        dialect,
-        origin: None,
-        event,
-        event_label: None,
-        native_id: None,
         sent_at,
-        received_at: hints.received_at,
-        time_assumed: false,
-        possible_repeat: false,
+        ..Source::new(dialect, event, hints.received_at)
     }
 }

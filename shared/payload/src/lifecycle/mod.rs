@@ -89,17 +89,19 @@ impl Lifecycle {
             let other = id.clone().filter(|_| *id != said.id);
             other.map(|said| Word { moment, said })
         };
+        // What certhooks derives tells no date of its own: it repeats one that was said, and may be replaced by now.
+        let is_said = !facts.source.derived;
         let mut lifecycle = Self {
             reached: reached(event_type, said),
             accepted_at: said.accepted_at,
             declined_at: said.declined_at,
-            expires: (said.expires_at.is_some()).then_some(Word {
+            expires: (is_said && said.expires_at.is_some()).then_some(Word {
                 moment,
                 said: said.expires_at,
             }),
             supersedes: word(&said.supersedes),
             superseded_by: word(&said.superseded_by),
-            first: Some(moment),
+            first: is_said.then_some(moment),
             last: Some(Word {
                 moment,
                 said: event_type,
@@ -229,6 +231,15 @@ impl Lifecycle {
         let rule = self.expires_by_rule.as_ref()?;
         let is_newest = said.is_none_or(|word| rule.moment >= word.moment);
         (is_newest && holds(rule.moment, rule.said)).then_some(rule.said)
+    }
+
+    /// The end of its validity, if that is to be announced: not once it was announced by who issued it, nor of
+    /// what was taken back or declined, or has another credential in its place.
+    pub fn end_to_announce(&self) -> Option<Timestamp> {
+        let is_settled = self.reached >= CredentialStatus::Declined
+            || self.superseded_by.is_some()
+            || self.was_expired();
+        self.expires_at().filter(|_| !is_settled)
     }
 
     /// When it was accepted.

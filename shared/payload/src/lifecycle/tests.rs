@@ -19,17 +19,11 @@ fn moment(second: i64, number: u8) -> Moment {
 fn facts(credential: Credential) -> Facts {
     Facts {
         credential: Some(credential),
-        ..Facts::new(Source {
-            dialect: Dialect::Canonical,
-            origin: None,
-            event: "credential.issued".to_owned(),
-            event_label: None,
-            native_id: None,
-            sent_at: None,
-            received_at: at(0),
-            time_assumed: false,
-            possible_repeat: false,
-        })
+        ..Facts::new(Source::new(
+            Dialect::Canonical,
+            "credential.issued".to_owned(),
+            at(0),
+        ))
     }
 }
 

@@ -1,0 +1,26 @@
+//! The Lambda binary: composition only. What it does is in the library's documentation.
+
+use expiry::{Config, Expiry};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use serde::de::IgnoredAny;
+use state::Aws;
+use state::settings::environment;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let config = Config::read(environment)?;
+    let expiry = &Expiry::new(config, Aws::from_environment().await);
+    run(service_fn(async move |event: LambdaEvent<IgnoredAny>| {
+        let report = expiry.handle(&event.context).await;
+        print_metrics(&report.metrics());
+        Ok::<_, Error>(report)
+    }))
+    .await
+}
+
+/// CloudWatch reads metrics in its embedded format from standard output.
+#[expect(clippy::print_stdout, reason = "this is where CloudWatch reads them")]
+fn print_metrics(line: &str) {
+    println!("{line}");
+}

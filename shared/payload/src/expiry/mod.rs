@@ -1,0 +1,108 @@
+//! What is announced about the end of a credential's validity, and when.
+//!
+//! A reminder is due so many days before the end, as the organization chose, and the end itself when it
+//! comes. A day is 24 hours: neither a change of clocks nor the length of a month moves a notice. Of several
+//! that are due and were not announced only the nearest is: who hears that a credential ends tomorrow need
+//! not hear that it ends within a month. What was announced of one end says nothing of another.
+
+mod announcement;
+mod reminder_days;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+pub use self::announcement::announcement;
+pub use self::reminder_days::{InvalidReminderDays, MAX_DAYS, MAX_REMINDERS, ReminderDays};
+use crate::timestamp;
+
+/// A notice that comes this long after its time is late: a checker that runs once a day has missed it.
+const LATE_AFTER: SignedDuration = SignedDuration::from_hours(25);
+
+/// A notice about the end of a credential's validity. The nearer one is the lesser one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "u16", into = "u16")]
+pub enum Notice {
+    /// It has ended: `credential.expired`.
+    Expired,
+    /// It ends in so many days: `credential.expiring`.
+    Expiring(u16),
+}
+
+impl From<u16> for Notice {
+    fn from(days_before: u16) -> Self {
+        match days_before {
+            0 => Self::Expired,
+            days => Self::Expiring(days),
+        }
+    }
+}
+
+impl From<Notice> for u16 {
+    fn from(notice: Notice) -> Self {
+        match notice {
+            Notice::Expired => 0,
+            Notice::Expiring(days) => days,
+        }
+    }
+}
+
+impl Notice {
+    /// When it is due.
+    pub fn due_at(self, expires_at: Timestamp) -> Timestamp {
+        let before = SignedDuration::from_hours(24 * i64::from(u16::from(self)));
+        // Before the first year that can be written there is nothing to announce.
+        expires_at.checked_sub(before).unwrap_or(Timestamp::MIN)
+    }
+
+    /// Whether it comes late.
+    pub fn is_late(self, expires_at: Timestamp, now: Timestamp) -> bool {
+        now.duration_since(self.due_at(expires_at)) > LATE_AFTER
+    }
+}
+
+/// What was announced last, and of which end. Everything nearer is still to be announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announced {
+    /// The end that it was about.
+    #[serde(serialize_with = "timestamp::serialize")]
+    pub expires_at: Timestamp,
+    /// In how many days it was then: the notice.
+    #[serde(rename = "days_before")]
+    pub notice: Notice,
+}
+
+/// An end of validity that is announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expiry<'a> {
+    /// When it is.
+    pub at: Timestamp,
+    /// How long before it there are reminders.
+    pub reminders: &'a ReminderDays,
+    /// What was announced last.
+    pub announced: Option<Announced>,
+}
+
+impl Expiry<'_> {
+    /// What is still to be announced, furthest first.
+    fn notices(&self) -> impl Iterator<Item = Notice> {
+        let announced = self.announced.filter(|it| it.expires_at == self.at);
+        let reminders = self.reminders.days().iter().copied().map(Notice::Expiring);
+        let all = reminders.chain([Notice::Expired]);
+        all.filter(move |notice| announced.is_none_or(|it| *notice < it.notice))
+    }
+
+    /// When somebody has to look at it next: when the furthest of what is to be announced is due, which may be
+    /// over. `None`: all was announced.
+    pub fn look_at(&self) -> Option<Timestamp> {
+        self.notices().next().map(|notice| notice.due_at(self.at))
+    }
+
+    /// What is to be announced at `now`: the nearest of what is due.
+    pub fn due(&self, now: Timestamp) -> Option<Notice> {
+        let is_due = |notice: &Notice| notice.due_at(self.at) <= now;
+        self.notices().filter(is_due).last()
+    }
+}
+
+#[cfg(test)]
+mod tests;
