@@ -70,6 +70,12 @@ impl Expiry {
         let now = Timestamp::now();
         let budget = context.deadline().duration_since(SystemTime::from(now));
         let budget = budget.unwrap_or_default().saturating_sub(MARGIN);
+        self.run(now, budget, &context.env_config.function_name)
+            .await
+    }
+
+    /// Announces what is due at `now`, and begins nothing after `budget`. `function` is for the metrics.
+    pub async fn run(&self, now: Timestamp, budget: Duration, function: &str) -> Report {
         let counts = Counts::default();
         let run = Run {
             expiry: self,
@@ -78,7 +84,7 @@ impl Expiry {
         };
         let finished = run.announce_all().await;
         run.reschedule_all().await;
-        let report = counts.report(finished, now, &context.env_config.function_name);
+        let report = counts.report(finished, now, function);
         if report.is_idle() {
             debug!(?report, "nothing to announce");
         } else {
