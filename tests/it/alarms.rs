@@ -10,8 +10,14 @@ use crate::workspace;
 /// Where an alarm's description sends its reader.
 const GUIDE: &str = "docs/operations.md";
 
-/// What recovery reports: each field that is sent is a metric of its name.
-const REPORT: &str = "functions/recovery/src/report.rs";
+/// The functions that report on themselves, and where their reports are: each field that is sent is a metric of its
+/// name.
+const REPORTS: [(&str, &str); 2] = [
+    ("RecoveryFunction", "functions/recovery/src/report.rs"),
+    ("ExpiryFunction", "functions/expiry/src/report.rs"),
+];
+/// Where they are written for CloudWatch.
+const METRICS: &str = "shared/state/src/metrics.rs";
 
 /// The metrics in the source of the report.
 fn metrics(report: &str) -> BTreeSet<&str> {
@@ -173,12 +179,10 @@ fn every_function_that_requests_or_messages_reach_has_an_alarm_on_its_errors() {
 }
 
 #[test]
-fn every_alarm_on_our_own_metrics_watches_one_that_recovery_reports_or_a_log_counts() {
+fn every_alarm_on_our_own_metrics_watches_one_that_a_function_reports_or_a_log_counts() {
     let template = template();
-    let report = workspace::read(REPORT);
-    let metrics = metrics(&report);
+    let reports = REPORTS.map(|(function, path)| (function, workspace::read(path)));
     let counted: Vec<String> = filters(&template).into_iter().map(|it| it.metric).collect();
-    let function = json!([{"Name": "FunctionName", "Value": {"!Ref": "RecoveryFunction"}}]);
     let (mut reported, mut logged) = (0, 0);
     for (name, alarm) in alarms(&template) {
         if alarm["Namespace"] != "certhooks" {
@@ -189,13 +193,18 @@ fn every_alarm_on_our_own_metrics_watches_one_that_recovery_reports_or_a_log_cou
             assert!(counted.iter().any(|it| it == metric), "{name}: {metric}");
             logged += 1;
         } else {
-            assert!(metrics.contains(metric), "{name}: {metric}");
+            let (function, _) = reports
+                .iter()
+                .find(|(_, report)| metrics(report).contains(metric))
+                .unwrap_or_else(|| panic!("{name}: {metric}"));
+            let function = json!([{"Name": "FunctionName", "Value": {"!Ref": function}}]);
             assert_eq!(alarm["Dimensions"], function, "{name}");
             reported += 1;
         }
     }
     assert_eq!(logged, counted.len());
     assert!(reported > 0);
+    let report = workspace::read(METRICS);
     for declared in [
         r#""certhooks""#,
         r#"line["FunctionName"]"#,
@@ -206,10 +215,12 @@ fn every_alarm_on_our_own_metrics_watches_one_that_recovery_reports_or_a_log_cou
 }
 
 #[test]
-fn the_guide_explains_every_metric_that_recovery_reports() {
+fn the_guide_explains_every_metric_that_a_function_reports() {
     let guide = workspace::read(GUIDE);
-    for metric in metrics(&workspace::read(REPORT)) {
-        assert!(guide.contains(&format!("\n| `{metric}` |")), "{metric}");
+    for (_, report) in REPORTS {
+        for metric in metrics(&workspace::read(report)) {
+            assert!(guide.contains(&format!("\n| `{metric}` |")), "{metric}");
+        }
     }
 }
 

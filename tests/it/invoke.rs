@@ -86,7 +86,7 @@ async fn every_sample_of_an_http_function_is_answered() {
         .into_iter()
         .filter(|function| !http.contains(&function.as_str()))
         .collect();
-    assert_eq!(others, ["billing", "delivery", "recovery"]);
+    assert_eq!(others, ["billing", "delivery", "expiry", "recovery"]);
 }
 
 #[tokio::test]
@@ -122,6 +122,16 @@ async fn every_sample_of_recovery_is_answered_with_what_it_did() {
         let report = stack.invoke("RecoveryFunction", sample).await;
         assert_eq!(report["recovery_failures"], 0, "{path}: {report:#}");
         assert_eq!(report["audit_unaccounted"], 0, "{path}: {report:#}");
+    }
+}
+
+#[tokio::test]
+async fn every_sample_of_expiry_is_answered_with_what_it_did() {
+    let stack = Stack::start().await;
+    for (path, sample) in samples("expiry") {
+        let sample = sample.to_string().into_bytes();
+        let report = stack.invoke("ExpiryFunction", sample).await;
+        assert_eq!(report["expiry_finished"], 1, "{path}: {report:#}");
     }
 }
 

@@ -46,6 +46,7 @@ mod endpoints;
 mod enrichment;
 mod entitlement;
 mod event_types;
+mod expiry;
 mod fidelity;
 mod health;
 mod hostile;
