@@ -134,6 +134,26 @@ fn the_environment_is_read_in_one_place() {
 }
 
 #[test]
+fn the_clock_is_read_in_the_handlers_once_and_set_before_anything_else() {
+    let of_functions = |file: &str| -> Vec<String> {
+        let functions = workspace::folders("functions").into_iter();
+        functions
+            .map(|name| format!("functions/{name}/src/{file}.rs"))
+            .collect()
+    };
+    let handlers = of_functions("handler");
+    for (path, source) in sources(&["functions", "shared"]) {
+        let reads = source.matches("clock::now()").count();
+        assert_eq!(reads, usize::from(handlers.contains(&path)), "{path}");
+    }
+    for main in of_functions("main") {
+        let source = workspace::read(&main);
+        let set = source.find("clock::set(").expect(&main);
+        assert!(Some(set) < source.find("Config::read("), "{main}");
+    }
+}
+
+#[test]
 fn names_of_keys_and_attributes_are_in_state_only() {
     for (path, source) in sources(&["functions", "shared"]) {
         if path.starts_with("shared/state/") {

@@ -11,7 +11,7 @@ use payload::target::TargetPolicy;
 use reply::{Problem, authorization, header};
 use state::{
     Access, AccessError, Account, Accounts, Aws, Billing, Caller, Credentials, Deliveries,
-    DeliveryQueue, Directory, Events, Keyring, Ledger, Limits, Organization,
+    DeliveryQueue, Directory, Events, Keyring, Ledger, Limits, Organization, clock,
 };
 
 use crate::config::Config;
@@ -96,11 +96,7 @@ impl Api {
     /// # Errors
     /// None; the type is the runtime's.
     pub async fn handle(&self, request: Request) -> Result<Response<Body>, Error> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the clock is read here, once per request"
-        )]
-        let now = Timestamp::now();
+        let now = clock::now();
         Ok(self
             .answer(&request, now)
             .await

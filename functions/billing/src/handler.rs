@@ -9,7 +9,7 @@ use reply::Problem;
 use serde_json::json;
 use state::{
     Accounts, Aws, Billing, Deliveries, DeliveryQueue, Deriver, Events, Ledger, Limits, Settler,
-    Teller,
+    Teller, clock,
 };
 use tracing::warn;
 
@@ -80,11 +80,7 @@ impl Stripe {
     /// # Errors
     /// None; the type is the runtime's.
     pub async fn handle(&self, request: Request) -> Result<Response<Body>, Error> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the clock is read here, once per request"
-        )]
-        let now = Timestamp::now();
+        let now = clock::now();
         Ok(self
             .answer(&request, now)
             .await

@@ -1,12 +1,13 @@
-//! The Lambda binary: settings from the environment, Stripe's secrets, then the handler.
+//! The Lambda binary: clock and settings from the environment, Stripe's secrets, then the handler.
 
 use billing::{Config, Secrets, Stripe};
 use lambda_http::{Error, service_fn, tracing};
-use state::{Aws, SecretTexts, settings};
+use state::{Aws, SecretTexts, clock, settings};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
+    clock::set(settings::environment)?;
     let config = Config::read(settings::environment)?;
     let secrets = SecretTexts::new(Aws::secrets_from_environment().await);
     let secrets = Secrets::read(&secrets, &config).await?;

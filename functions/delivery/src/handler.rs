@@ -11,7 +11,7 @@ use payload::id::{EndpointId, OrganizationId};
 use state::{
     Accounts, Aws, Billing, Breaker, Chain, Credentials, Deferred, Deliveries, DeliveryKey,
     DeliveryQueue, DeliveryStatus, Events, Keyring, Later, Limited, Limits, Message, News, Outcome,
-    StateError, WakeUp,
+    StateError, WakeUp, clock,
 };
 use tracing::{debug, error, warn};
 
@@ -106,13 +106,8 @@ impl Delivery {
     /// # Errors
     /// Nothing of the batch could be handled: the tables did not answer.
     pub async fn handle(&self, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the clock is read here, once per batch"
-        )]
-        let started_at = Timestamp::now();
         let time = Time {
-            read: started_at,
+            read: clock::now(),
             since: Instant::now(),
         };
         let mut response = SqsBatchResponse::default();

@@ -1,12 +1,13 @@
-//! The Lambda binary: settings from the environment, the root key, then the handler.
+//! The Lambda binary: clock and settings from the environment, the root key, then the handler.
 
 use delivery::{Config, Delivery};
 use lambda_runtime::{Error, service_fn, tracing};
-use state::{Aws, Keyring, settings};
+use state::{Aws, Keyring, clock, settings};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
+    clock::set(settings::environment)?;
     let config = Config::read(settings::environment)?;
     let secrets = Aws::secrets_from_environment().await;
     let keyring = Keyring::read(secrets, config.root_key_secret.clone()).await?;

@@ -63,11 +63,7 @@ impl Expiry {
 
     /// Announces what is due. What fails is in the report.
     pub async fn handle(&self, context: &Context) -> Report {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the clock is read here, once per run"
-        )]
-        let now = Timestamp::now();
+        let now = state::clock::now();
         let budget = context.deadline().duration_since(SystemTime::from(now));
         let budget = budget.unwrap_or_default().saturating_sub(MARGIN);
         self.run(now, budget, &context.env_config.function_name)

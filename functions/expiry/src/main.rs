@@ -3,12 +3,13 @@
 use expiry::{Config, Expiry};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use serde::de::IgnoredAny;
-use state::Aws;
 use state::settings::environment;
+use state::{Aws, clock};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
+    clock::set(environment)?;
     let config = Config::read(environment)?;
     let expiry = &Expiry::new(config, Aws::from_environment().await);
     run(service_fn(async move |event: LambdaEvent<IgnoredAny>| {

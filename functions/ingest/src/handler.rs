@@ -9,7 +9,7 @@ use payload::id::OrganizationId;
 use reply::{Problem, authorization, header};
 use state::{
     Account, Accounts, Aws, Billing, Caller, Clock, Credentials, DeliveryQueue, Events, Keyring,
-    Limits,
+    Limits, clock,
 };
 
 use crate::config::Config;
@@ -79,13 +79,8 @@ impl Ingest {
     /// # Errors
     /// None; the type is the runtime's.
     pub async fn handle(&self, request: Request) -> Result<Response<Body>, Error> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the clock is read here, once per request"
-        )]
-        let now = Timestamp::now();
         Ok(self
-            .answer(&request, Clock::starting(now))
+            .answer(&request, Clock::starting(clock::now()))
             .await
             .unwrap_or_else(|problem| problem.response()))
     }

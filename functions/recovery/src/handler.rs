@@ -97,11 +97,7 @@ impl Recovery {
 
     /// Does what is due. What fails is in the report.
     pub async fn handle(&self, event: LambdaEvent<Request>) -> Report {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the clock is read here, once per run"
-        )]
-        let now = Timestamp::now();
+        let now = state::clock::now();
         let deadline = event.context.deadline();
         let budget = deadline.duration_since(SystemTime::from(now));
         let budget = budget.unwrap_or_default().saturating_sub(MARGIN);

@@ -2,12 +2,13 @@
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use recovery::{Config, Recovery, Request};
-use state::Aws;
 use state::settings::environment;
+use state::{Aws, clock};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
+    clock::set(environment)?;
     let config = Config::read(environment)?;
     let recovery = &Recovery::new(config, Aws::from_environment().await);
     run(service_fn(async move |event: LambdaEvent<Request>| {

@@ -23,7 +23,7 @@ mod bodies;
 mod bucket;
 mod by_token;
 mod cache;
-mod clock;
+pub mod clock;
 mod credential_list;
 mod credential_row;
 mod credentials;
