@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
 
 /// The whole certhooks stack on this machine, from template.yaml.
 #[derive(Debug, Parser)]
@@ -72,6 +73,10 @@ pub(crate) struct Stack {
     /// A value for a parameter of the template. May be repeated.
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     pub(crate) parameters: Vec<(String, String)>,
+    /// What time it is at start, not before this machine's: 2027-01-01T00:00:00Z. Time passes from there, and does
+    /// not go back on kept state.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) now: Option<Timestamp>,
     /// Sell webhooks to whoever has paid, as Stripe says in events signed with this secret. Without it every
     /// organization may use them.
     #[arg(long, value_name = "whsec_…")]
@@ -121,6 +126,11 @@ fn parameter(text: &str) -> std::result::Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+fn time(text: &str) -> std::result::Result<Timestamp, &'static str> {
+    let fault = "not a time with its offset from UTC, such as 2027-01-01T00:00:00Z";
+    payload::timestamp::parse(text).ok_or(fault)
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -149,6 +159,19 @@ mod tests {
             [("A", "1"), ("B", "x=y")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(stack.parameters(), BTreeMap::from(expected));
         assert!(Cli::try_parse_from(["local", "--parameter", "=1"]).is_err());
+    }
+
+    #[test]
+    fn the_time_is_read_with_its_offset() {
+        let now = |text| Cli::try_parse_from(["local", "--now", text]).map(|it| it.serve.stack.now);
+        let expected = "2027-01-01T00:00:00Z".parse().unwrap();
+        for text in ["2027-01-01T00:00:00Z", "2026-12-31T21:00:00.000-03:00"] {
+            assert_eq!(now(text).unwrap(), Some(expected), "{text}");
+        }
+        for bad in ["tomorrow", "2027-01-01", "2027-01-01T00:00:00", ""] {
+            let error = now(bad).unwrap_err().to_string();
+            assert!(error.contains("such as 2027-01-01T00:00:00Z"), "{error}");
+        }
     }
 
     #[test]

@@ -30,7 +30,8 @@ use crate::{
     template::{ACCOUNT, Queue, REGION, Table},
 };
 
-/// How often expired rows are deleted. On AWS it takes up to days.
+/// How often expired rows are deleted. On AWS it takes up to days. Those that expire by a clock that is ahead stay
+/// until they do by this machine's.
 const TTL_SWEEP: Duration = Duration::from_secs(60);
 
 /// The running emulators. They stop when this is dropped.

@@ -150,7 +150,8 @@ impl Functions {
     }
 }
 
-/// When an invocation that starts now must have ended, in milliseconds since the epoch.
+/// When an invocation that starts now must have ended, in milliseconds since the epoch, by the clock of the stack:
+/// functions hold it against theirs.
 pub(crate) fn deadline_ms(timeout: Duration) -> u64 {
     let now = u64::try_from(crate::clock::now().as_millisecond()).unwrap_or_default();
     now.saturating_add(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX))

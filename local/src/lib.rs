@@ -93,6 +93,7 @@ async fn demonstrate(arguments: &cli::Stack, processes: &Processes) -> Result<Ex
         None => seed::new_platform_key().expose().to_owned(),
     };
     let options = serve::options(arguments, &platform_key, None, 0)?;
+    clock::set(arguments.now, None)?;
     let samples = options.template.with_file_name("events").join("ingest");
     let stack = Stack::start(&options, processes).await?;
     let report = demo::run(&stack, &platform_key, &samples).await?;

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::{
     cli::{self, Serve},
+    clock,
     environments::Processes,
     seed::{self, Demo, Wanted},
     stack::{Mode, Options, Stack},
@@ -29,6 +30,7 @@ pub(crate) async fn run(arguments: &Serve, processes: &Processes) -> Result<()> 
             seed::kept(data)?
         }
     };
+    clock::set(arguments.stack.now, data)?;
     let platform_key = arguments
         .stack
         .platform_key
@@ -59,7 +61,10 @@ pub(crate) async fn run(arguments: &Serve, processes: &Processes) -> Result<()> 
         true => println!("{}", machine_readable(&stack.url, &demo)),
         false => println!("{}", welcome(&stack.url, &demo)),
     }
-    std::future::pending().await
+    match data {
+        Some(data) => clock::keep_on(data).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// What a start needs, with the platform key as the template's parameter.
@@ -112,6 +117,13 @@ fn welcome(url: &str, demo: &Demo) -> String {
         organization_key,
         ..
     } = demo;
+    let time = match clock::ahead() {
+        0 => String::new(),
+        _ => format!(
+            "\n  time              {:.0}, ahead of this machine's",
+            clock::now()
+        ),
+    };
     format!(
         r#"
 certhooks answers at {url}
@@ -119,7 +131,7 @@ certhooks answers at {url}
   platform key      {platform_key}
   organization      {organization_id}
   organization key  {organization_key}
-  inbox             {url}/inbox
+  inbox             {url}/inbox{time}
 
 Post an event:
 

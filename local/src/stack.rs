@@ -144,6 +144,7 @@ fn with_local_settings(
     let address = |url: &str| reached_by(&function.binary, url, options.intercept.as_deref());
     let settings = [
         ("ALLOW_PRIVATE_ENDPOINTS", options.allow_private.to_string()),
+        ("CLOCK_AHEAD_SECONDS", clock::ahead().to_string()),
         (
             "AWS_ENDPOINT_URL_DYNAMODB",
             address(&emulators.dynamodb_url),

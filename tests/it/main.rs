@@ -31,6 +31,7 @@ mod architecture;
 mod audit_log;
 mod batch;
 mod billing;
+mod clock;
 mod completion;
 mod convert;
 mod crash;

@@ -65,6 +65,12 @@ impl Webhook {
     #[track_caller]
     #[expect(clippy::disallowed_methods, reason = "a receiver reads its own clock")]
     pub(crate) fn verify(&self, secret: &str) {
+        self.verify_at(jiff::Timestamp::now(), secret);
+    }
+
+    /// Fails unless the signature is that of this secret, at this time.
+    #[track_caller]
+    pub(crate) fn verify_at(&self, now: jiff::Timestamp, secret: &str) {
         let secret = Secret::parse(secret).expect("the secret of an endpoint");
         let signed = Signed {
             id: self.id(),
@@ -72,7 +78,7 @@ impl Webhook {
             signature: self.header(STANDARD.header),
             body: &self.body,
         };
-        let verified = STANDARD.verify(&secret, signed, jiff::Timestamp::now(), TOLERANCE);
+        let verified = STANDARD.verify(&secret, signed, now, TOLERANCE);
         verified.unwrap_or_else(|error| panic!("{error}: {self:?}"));
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -278,12 +278,17 @@ impl Drop for Stack {
     }
 }
 
+/// Runs `local` to its end.
+pub(crate) async fn run_local(arguments: &[&str]) -> Output {
+    let mut command = Command::new(LOCAL.as_path());
+    command.args(arguments).current_dir(workspace::root());
+    let output = tokio::task::spawn_blocking(move || command.output()).await;
+    output.expect("no panic").expect("local can be started")
+}
+
 /// What `local redrive` says about the stack at `url`.
 pub(crate) async fn redrive(url: &str) -> String {
-    let mut command = Command::new(LOCAL.as_path());
-    command.args(["redrive", "--url", url]);
-    let output = tokio::task::spawn_blocking(move || command.output()).await;
-    let output = output.expect("no panic").expect("local can be started");
+    let output = run_local(&["redrive", "--url", url]).await;
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).expect("a text")
 }

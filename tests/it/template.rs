@@ -152,8 +152,8 @@ fn every_variable_a_function_reads_is_set_and_none_is_left_over() {
 }
 
 #[test]
-fn private_endpoints_and_another_stripe_are_never_allowed_by_the_template() {
-    for variable in ["ALLOW_PRIVATE_ENDPOINTS", OF_TESTS] {
+fn private_endpoints_another_stripe_and_another_time_are_never_set_by_the_template() {
+    for variable in ["ALLOW_PRIVATE_ENDPOINTS", "CLOCK_AHEAD_SECONDS", OF_TESTS] {
         assert!(!workspace::read("template.yaml").contains(variable));
     }
 }
