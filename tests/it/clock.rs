@@ -216,3 +216,36 @@ async fn a_time_that_is_over_or_none_is_refused_with_the_reason() {
         assert!(said.contains(reason), "{said}");
     }
 }
+
+#[tokio::test]
+async fn notices_of_another_day_are_seen_today() {
+    let data = tempfile::tempdir().unwrap();
+    let receiver = Receiver::content().await;
+    let stack = start_on(data.path(), None).await;
+    let college = stack.create_organization().await;
+    let endpoint = college.subscribe(&receiver.url).await;
+    let event = json!({
+        "type": "credential.issued",
+        "timestamp": now(),
+        "data": {"credential": {"id": "c1", "expires_at": ahead(40 * 24)}},
+    });
+    college.post_event(&event.to_string()).await;
+    receiver.requests(1).await;
+    let announced = async |stack: &Stack| {
+        let report = stack.invoke("ExpiryFunction", b"{}".to_vec()).await;
+        assert_eq!(report["expiry_finished"], 1, "{report:#}");
+        report["notices_expiring"].clone()
+    };
+    assert_eq!(announced(&stack).await, 0);
+    drop(stack);
+
+    let a_week_before = ahead(33 * 24 + 1);
+    let stack = start_on(data.path(), Some(a_week_before)).await;
+    assert_eq!(announced(&stack).await, 1);
+    let notice = receiver.requests(2).await.remove(1);
+    assert_of(a_week_before, sent_at(&notice));
+    notice.verify_at(sent_at(&notice), &endpoint.secret);
+    let notice: Value = serde_json::from_slice(&notice.body).unwrap();
+    assert_eq!(notice["type"], "credential.expiring");
+    assert_of(a_week_before, time(&notice, "timestamp"));
+}
