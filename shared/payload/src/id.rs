@@ -167,6 +167,12 @@ id!(
 );
 
 id!(
+    /// The erasure of what is known of a person: `ers_…`.
+    ErasureId,
+    "ers_"
+);
+
+id!(
     /// A key pair by which an organization's webhooks are signed: `sgk_…`. It is the `kid` of its public key.
     SigningKeyId,
     "sgk_"

@@ -14,6 +14,7 @@ mod credential_status;
 pub mod custom_headers;
 pub mod depth;
 pub mod dialect;
+pub mod email;
 pub mod event;
 pub mod event_type;
 pub mod expiry;
