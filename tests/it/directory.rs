@@ -174,6 +174,11 @@ async fn an_id_may_hold_any_character_that_a_path_can() {
         let told: Value = serde_json::from_slice(&told.body).unwrap();
         assert_eq!(told["data"]["recipientEmail"], email, "{id}");
 
+        // What has an `@` is a person, who is erased, and the line with it.
+        if id.contains('@') {
+            college.api.delete(&path).await.expect(202);
+            continue;
+        }
         college.api.delete(&path).await.expect(204);
         college.api.get(&path).await.refusal(404, "not_found");
     }

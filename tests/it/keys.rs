@@ -174,7 +174,6 @@ async fn the_key_of_an_organization_opens_no_route_of_the_platform() {
             "organizations".to_owned(),
             Some(json!({"name": "Mine"})),
         ),
-        (Method::GET, organization.clone(), None),
         (Method::GET, format!("{organization}/keys"), None),
         (
             Method::POST,

@@ -54,6 +54,11 @@ pub(crate) const ROUTES: &[Route] = &[
     reads("organizations"),
     changes("POST", "organizations", "organization.created"),
     reads("organizations/{organization}"),
+    changes(
+        "PUT",
+        "organizations/{organization}",
+        "organization.updated",
+    ),
     reads("organizations/{organization}/keys"),
     changes("POST", "organizations/{organization}/keys", "key.created"),
     changes(
@@ -128,6 +133,8 @@ pub(crate) const ROUTES: &[Route] = &[
         "achievements/{achievement}",
         "achievement.deleted",
     ),
+    reads("erasures"),
+    reads("erasures/{erasure}"),
     reads("relays"),
     changes("POST", "relays", "relay.created"),
     changes("DELETE", "relays/{relay}", "relay.deleted"),
@@ -143,6 +150,9 @@ pub(crate) const ROUTES: &[Route] = &[
     changes("DELETE", "quarantine/{quarantine}", "quarantine.deleted"),
     reads("audit"),
 ];
+
+/// What the deletion of a recipient is when the id is the address of a person.
+const ERASURE: &str = "erasure.created";
 
 /// The directory, which takes ids of several segments: its routes are no patterns of the router.
 const DIRECTORY: [&str; 2] = ["recipients", "achievements"];
@@ -246,7 +256,7 @@ fn the_directory_is_in_the_table_with_all_its_methods() {
 /// What the audit log must have said when every route that changes something was called.
 pub(crate) fn actions() -> BTreeSet<String> {
     let actions = ROUTES.iter().filter_map(|route| route.action);
-    actions.map(str::to_owned).collect()
+    actions.chain([ERASURE]).map(str::to_owned).collect()
 }
 
 /// The members of a list that the API answered.

@@ -9,13 +9,13 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use lambda_http::{Body, Response};
 use payload::event_type::EventType;
-use payload::id::{EndpointId, EventId, OrganizationId};
+use payload::id::{EndpointId, EventId};
 use payload::timestamp;
 use reply::Problem;
 use serde::Serialize;
 use state::{
-    Attempt, Deferral, Delivery, DeliveryKey, DeliveryStatus, EventFilter, Held, Organization,
-    Position, Skipped, StoredEvent,
+    Attempt, Cancelled, Deferral, Delivery, DeliveryKey, DeliveryStatus, EventFilter, Held,
+    Organization, Position, Skipped, StoredEvent,
 };
 
 use crate::handler::{Api, Call};
@@ -44,6 +44,15 @@ pub(crate) struct View<'d> {
     /// Why it is kept, when it is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     held: Option<Held>,
+    /// Why it is not sent, when it was cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancelled: Option<Cancelled>,
+    /// When what its event said was erased, and with it the answers.
+    #[serde(
+        serialize_with = "timestamp::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    erased_at: Option<Timestamp>,
     #[serde(serialize_with = "timestamp::option::serialize")]
     next_attempt_at: Option<Timestamp>,
     /// That its next attempt was due and may not be made yet.
@@ -70,6 +79,8 @@ impl<'d> View<'d> {
             response: delivery.response.as_deref(),
             skipped: delivery.skipped.as_ref(),
             held: delivery.held,
+            cancelled: delivery.cancelled,
+            erased_at: delivery.erased_at,
             next_attempt_at: delivery.next_attempt_at,
             deferred: delivery.deferred,
             delivered_at: delivery.delivered_at,
@@ -149,7 +160,7 @@ pub(crate) async fn of_event(
     id: &str,
 ) -> Result<Response<Body>, Problem> {
     let account = call.recent_account(api).await?;
-    let event = events::find(api, account.organization.id, id, call.now).await?;
+    let event = events::find(api, &account.organization, id, call.now).await?;
     let rows = api
         .deliveries
         .between(event.organization_id, event.id, event.id)
@@ -167,14 +178,14 @@ pub(crate) async fn get(
     endpoint: &str,
 ) -> Result<Response<Body>, Problem> {
     let account = call.recent_account(api).await?;
-    let delivery = find(api, account.organization.id, (id, endpoint), call.now).await?;
+    let delivery = find(api, &account.organization, (id, endpoint), call.now).await?;
     Ok(reply::json(200, &View::new(&delivery)))
 }
 
 /// The delivery named in the path, pending where it has no row.
 pub(crate) async fn find(
     api: &Api,
-    organization: OrganizationId,
+    organization: &Organization,
     (event, endpoint): (&str, &str),
     now: Timestamp,
 ) -> Result<Delivery, Problem> {
@@ -183,7 +194,7 @@ pub(crate) async fn find(
         return Err(Problem::not_found("delivery"));
     };
     let key = DeliveryKey {
-        organization,
+        organization: organization.id,
         event: event.id,
         endpoint,
     };
@@ -213,6 +224,7 @@ async fn page_of(
         status: page::parameter(call.request, "status", &expected)?,
     };
     let limit = page::limit(call.request)?;
+    let keeping = api.keeping(organization, call.now);
     let start =
         page::cursor(call.request)?.unwrap_or_else(|| Place::Events(Position::newest(call.now)));
 
@@ -220,7 +232,8 @@ async fn page_of(
     let mut position = match start {
         Place::Events(position) => Some(position),
         Place::After(event, endpoint) => {
-            if let Some(event) = api.events.get(organization.id, event).await? {
+            let found = api.events.get(organization.id, event).await?;
+            if let Some(event) = found.filter(|event| event.is_kept(keeping)) {
                 let rest = rows_of(api, &[event]).await?;
                 deliveries.extend(
                     rest.into_iter()
@@ -238,13 +251,7 @@ async fn page_of(
         let everything = EventFilter::default();
         let found = api
             .events
-            .list(
-                organization.id,
-                &everything,
-                from,
-                api.oldest(organization, call.now),
-                EVENTS_AT_ONCE,
-            )
+            .list(organization.id, &everything, from, keeping, EVENTS_AT_ONCE)
             .await?;
         let rows = rows_of(api, &found.items).await?;
         deliveries.extend(

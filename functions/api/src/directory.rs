@@ -13,7 +13,7 @@ use serde_json::json;
 use state::{Action, Changes, Directory, Entry};
 
 use crate::handler::{Api, Call};
-use crate::page;
+use crate::{erasures, page};
 
 const MAX_TEXT: usize = 320;
 /// A hundred years.
@@ -46,6 +46,11 @@ impl<'e> View<'e> {
     }
 }
 
+/// An id with this is the address of a person.
+const AT: char = '@';
+/// What the audit log has in the place of one.
+const ADDRESS: &str = "an e-mail address";
+
 /// `PUT /recipients/{id} {"email", "name"?}` and `PUT /achievements/{id} {"name", "validity_days"?}`.
 pub(crate) async fn put(
     api: &Api,
@@ -70,7 +75,9 @@ pub(crate) async fn put(
         Directory::Recipients => (Action::RecipientPut, given.hiding("email")),
         Directory::Achievements => (Action::AchievementPut, given),
     };
-    call.log(api, organization, action, &id, given).await?;
+    let is_address = of == Directory::Recipients && id.contains(AT);
+    let target = if is_address { ADDRESS } else { &id };
+    call.log(api, organization, action, target, given).await?;
     api.credentials
         .put_entry(organization, of, &id, &entry)
         .await?;
@@ -91,7 +98,8 @@ pub(crate) async fn get(
     Ok(reply::json(200, &View::new(of, &id, &entry)))
 }
 
-/// `DELETE /recipients/{id}` and `DELETE /achievements/{id}`; deleting what is gone is no error.
+/// `DELETE /recipients/{id}` and `DELETE /achievements/{id}`; deleting what is gone is no error. A recipient with
+/// an `@` is a person's address, and the person is erased.
 pub(crate) async fn delete(
     api: &Api,
     call: &Call<'_>,
@@ -99,6 +107,9 @@ pub(crate) async fn delete(
     id: &[&str],
 ) -> Result<Response<Body>, Problem> {
     let id = identifier(call.request, id)?;
+    if of == Directory::Recipients && id.contains(AT) {
+        return erasures::create(api, call, &id).await;
+    }
     let account = call.recent_account(api).await?;
     let organization = account.organization.id;
     let action = match of {

@@ -9,7 +9,7 @@ use payload::timestamp;
 use reply::Problem;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use state::{EventFilter, Position, StoredEvent};
+use state::{EventFilter, Organization, Position, StoredEvent};
 
 use crate::handler::{Api, Call};
 use crate::page;
@@ -27,6 +27,12 @@ pub(crate) struct View<'e> {
     dialect: Dialect,
     credential_id: Option<&'e str>,
     endpoints: &'e [EndpointId],
+    /// When what it said was erased.
+    #[serde(
+        serialize_with = "timestamp::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    erased_at: Option<Timestamp>,
 }
 
 /// An event alone, with its bodies.
@@ -49,6 +55,7 @@ impl<'e> View<'e> {
             dialect: event.dialect,
             credential_id: event.credential_id.as_deref(),
             endpoints: &event.endpoint_ids,
+            erased_at: event.erased_at,
         }
     }
 }
@@ -84,7 +91,7 @@ pub(crate) async fn list(api: &Api, call: &Call<'_>) -> Result<Response<Body>, P
             organization.id,
             &filter,
             start,
-            api.oldest(organization, call.now),
+            api.keeping(organization, call.now),
             limit,
         )
         .await?;
@@ -104,12 +111,12 @@ async fn follow(api: &Api, call: &Call<'_>) -> Result<Response<Body>, Problem> {
         Some(place) => Some(place),
         None => after(api, call.request, organization.id).await?,
     };
-    let oldest = api.oldest(organization, call.now);
+    let keeping = api.keeping(organization, call.now);
     let found = api.events.follow(
         organization.id,
         after,
         event_type,
-        (oldest, limit),
+        (keeping, limit),
         call.now,
     );
     let found = found.await?;
@@ -154,7 +161,10 @@ fn filter(request: &Request) -> Result<EventFilter, Problem> {
 /// `GET /events/{id}`.
 pub(crate) async fn get(api: &Api, call: &Call<'_>, id: &str) -> Result<Response<Body>, Problem> {
     let account = call.recent_account(api).await?;
-    let event = find(api, account.organization.id, id, call.now).await?;
+    let event = find(api, &account.organization, id, call.now).await?;
+    if let Some(at) = event.erased_at {
+        return Err(erased(at));
+    }
     let texts = (
         std::str::from_utf8(&event.body),
         serde_json::from_slice(event.canonical()),
@@ -176,14 +186,22 @@ pub(crate) async fn get(api: &Api, call: &Call<'_>, id: &str) -> Result<Response
 /// The event named in the path.
 pub(crate) async fn find(
     api: &Api,
-    organization: OrganizationId,
+    organization: &Organization,
     id: &str,
     now: Timestamp,
 ) -> Result<StoredEvent, Problem> {
     let Ok(id) = id.parse() else {
         return Err(Problem::not_found("event"));
     };
-    let event = api.events.get(organization, id).await?;
-    let kept = event.filter(|event| event.is_kept(now));
+    let event = api.events.get(organization.id, id).await?;
+    let keeping = api.keeping(organization, now);
+    let kept = event.filter(|event| event.is_kept(keeping));
     kept.ok_or_else(|| Problem::not_found("event"))
+}
+
+/// The refusal of what an event said, which was erased.
+pub(crate) fn erased(at: Timestamp) -> Problem {
+    let at = timestamp::canonical(at);
+    let message = format!("what the event said was erased at {at}; the lists still have it");
+    Problem::new(410, "event_erased", message)
 }

@@ -11,13 +11,13 @@ use payload::target::TargetPolicy;
 use reply::{Problem, authorization, header};
 use state::{
     Access, AccessError, Account, Accounts, Aws, Billing, Caller, Credentials, Deliveries,
-    DeliveryQueue, Directory, Events, Keyring, Ledger, Limits, Organization, clock,
+    DeliveryQueue, Directory, Events, Keeping, Keyring, Ledger, Limits, Organization, clock,
 };
 
 use crate::config::Config;
 use crate::{
-    audit, billing, convert, credentials, deliveries, directory, endpoints, event_types, events,
-    keys, organizations, quarantine, relays, replays, reseal, resend, signing_keys,
+    audit, billing, convert, credentials, deliveries, directory, endpoints, erasures, event_types,
+    events, keys, organizations, quarantine, relays, replays, reseal, resend, signing_keys,
 };
 
 const BASE: &str = "/api/v1/";
@@ -85,10 +85,9 @@ impl Api {
         }
     }
 
-    /// Where lists end: nothing is older than its organization, or kept for longer than the retention.
-    pub(crate) fn oldest(&self, organization: &Organization, now: Timestamp) -> Timestamp {
-        let kept_since = now.checked_sub(self.retention).unwrap_or(Timestamp::MIN);
-        organization.created_at.max(kept_since)
+    /// What of an organization is still shown and sent.
+    pub(crate) fn keeping(&self, organization: &Organization, now: Timestamp) -> Keeping {
+        organization.keeping(self.retention, now)
     }
 
     /// Answers one request. Every refusal and every trouble of ours is an answer, never an `Err`.
@@ -133,6 +132,7 @@ impl Api {
             (["organizations"], "POST") => organizations::create(self, &call).await,
             (["organizations"], "GET") => organizations::list(self, &call).await,
             (["organizations", id], "GET") => organizations::get(self, &call, id).await,
+            (["organizations", id], "PUT") => organizations::update(self, &call, id).await,
             (["organizations", id, "keys"], "POST") => keys::create(self, &call, id).await,
             (["organizations", id, "keys"], "GET") => keys::list(self, &call, id).await,
             (["organizations", id, "keys", key], "DELETE") => {
@@ -199,6 +199,8 @@ impl Api {
                     _ => Err(method_not_allowed()),
                 }
             }
+            (["erasures"], "GET") => erasures::list(self, &call).await,
+            (["erasures", id], "GET") => erasures::get(self, &call, id).await,
             (["relays"], "POST") => relays::create(self, &call).await,
             (["relays"], "GET") => relays::list(self, &call).await,
             (["relays", id], "DELETE") => relays::delete(self, &call, id).await,
@@ -208,10 +210,10 @@ impl Api {
             (
                 [
                     "organizations" | "endpoints" | "events" | "deliveries" | "convert" | "relays"
-                    | "quarantine" | "audit",
+                    | "quarantine" | "audit" | "erasures",
                 ]
                 | [
-                    "organizations" | "endpoints" | "events" | "relays" | "quarantine",
+                    "organizations" | "endpoints" | "events" | "relays" | "quarantine" | "erasures",
                     _,
                 ]
                 | [

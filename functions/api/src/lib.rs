@@ -20,6 +20,7 @@ mod credentials;
 mod deliveries;
 mod directory;
 mod endpoints;
+mod erasures;
 mod event_types;
 mod events;
 mod handler;

@@ -1,12 +1,15 @@
-//! Organizations. For the platform only.
+//! Organizations and their settings. Made and listed by the platform only; each reads and changes its own.
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lambda_http::{Body, Response};
 use payload::expiry::ReminderDays;
 use payload::fields::{Fields, MAX_NAME, read_strictly};
 use payload::id::OrganizationId;
+use payload::timestamp;
 use reply::Problem;
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 use state::{Account, Action, Changes, Organization};
 
 use crate::handler::{Api, Call};
@@ -14,45 +17,148 @@ use crate::page;
 
 /// Where most of the sources that send times without a zone are.
 const DEFAULT_TIME_ZONE: &str = "America/Sao_Paulo";
+/// Most days for which events are kept.
+const MAX_RETENTION_DAYS: u8 = 90;
 
-/// `POST /organizations {"name", "time_zone"?}`.
+/// An organization as it is shown.
+#[derive(Serialize)]
+struct View<'o> {
+    id: OrganizationId,
+    name: &'o str,
+    time_zone: &'o str,
+    /// Null: as the deployment says.
+    retention_days: Option<u8>,
+    #[serde(serialize_with = "timestamp::serialize")]
+    created_at: Timestamp,
+}
+
+impl<'o> View<'o> {
+    fn new(organization: &'o Organization) -> Self {
+        Self {
+            id: organization.id,
+            name: &organization.name,
+            time_zone: &organization.time_zone,
+            retention_days: organization.retention_days,
+            created_at: organization.created_at,
+        }
+    }
+}
+
+/// What an organization is made with, and what replaces it: what is not said is the default.
+struct Settings {
+    name: String,
+    time_zone: String,
+    retention_days: Option<u8>,
+}
+
+impl Settings {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        let name = fields.required_text("name");
+        fields.check_length("name", &name, MAX_NAME);
+        let time_zone = fields
+            .text("time_zone")
+            .unwrap_or_else(|| DEFAULT_TIME_ZONE.to_owned());
+        if TimeZone::get(&time_zone).is_err() {
+            fields.fault(
+                "time_zone",
+                "must be an IANA name such as America/Sao_Paulo",
+            );
+        }
+        Self {
+            name,
+            time_zone,
+            retention_days: read_retention(fields),
+        }
+    }
+
+    /// What they make of an organization.
+    fn apply(self, organization: &Organization) -> Organization {
+        Organization {
+            name: self.name,
+            time_zone: self.time_zone,
+            retention_days: self.retention_days,
+            ..organization.clone()
+        }
+    }
+}
+
+fn read_retention(fields: &mut Fields<'_>) -> Option<u8> {
+    const MEMBER: &str = "retention_days";
+    let days = fields.count(MEMBER)?;
+    let days = u8::try_from(days).ok();
+    let days = days.filter(|days| (1..=MAX_RETENTION_DAYS).contains(days));
+    if days.is_none() {
+        fields.fault(MEMBER, "must be a number of days from 1 to 90");
+    }
+    days
+}
+
+/// The settings as the audit log shows them.
+fn shown(organization: &Organization) -> Map<String, Value> {
+    let settings = json!({
+        "name": organization.name,
+        "time_zone": organization.time_zone,
+        "retention_days": organization.retention_days,
+    });
+    match settings {
+        Value::Object(settings) => settings,
+        _ => Map::new(),
+    }
+}
+
+/// `POST /organizations {"name", "time_zone"?, "retention_days"?}`.
 pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>, Problem> {
     call.require_platform()?;
-    let (name, time_zone) =
-        read_strictly(reply::read_object(call.request)?, read).map_err(Problem::invalid)?;
+    let settings = read_strictly(reply::read_object(call.request)?, Settings::read)
+        .map_err(Problem::invalid)?;
     let id = OrganizationId::new(call.now, &mut rand::rng());
     let organization = Organization {
         id,
-        name,
-        time_zone,
+        name: settings.name,
+        time_zone: settings.time_zone,
         reminder_days: ReminderDays::default(),
+        retention_days: settings.retention_days,
         created_at: call.now,
+        revision: 0,
     };
-    let given = Changes::given(&json!({
-        "name": organization.name,
-        "time_zone": organization.time_zone,
-    }));
+    let given = Changes::between(Map::new(), shown(&organization));
     let line = call.line(id, Action::OrganizationCreated, &id, given);
     api.accounts
         .create_organization(&organization, &line)
         .await?;
-    Ok(reply::json(201, &organization))
+    Ok(reply::json(201, &View::new(&organization)))
 }
 
-/// Name and time zone.
-fn read(fields: &mut Fields<'_>) -> (String, String) {
-    let name = fields.required_text("name");
-    fields.check_length("name", &name, MAX_NAME);
-    let time_zone = fields
-        .text("time_zone")
-        .unwrap_or_else(|| DEFAULT_TIME_ZONE.to_owned());
-    if TimeZone::get(&time_zone).is_err() {
-        fields.fault(
-            "time_zone",
-            "must be an IANA name such as America/Sao_Paulo",
-        );
+/// `PUT /organizations/{id}` with all its settings; one that is left out goes back to its default.
+pub(crate) async fn update(
+    api: &Api,
+    call: &Call<'_>,
+    id: &str,
+) -> Result<Response<Body>, Problem> {
+    let current = own_account(api, call, id).await?.organization;
+    let settings = read_strictly(reply::read_object(call.request)?, Settings::read)
+        .map_err(Problem::invalid)?;
+    let mut changed = settings.apply(&current);
+    if changed == current {
+        return Ok(reply::json(200, &View::new(&current)));
     }
-    (name, time_zone)
+    changed.revision += 1;
+    let changes = Changes::between(shown(&current), shown(&changed));
+    let line = call.line(
+        current.id,
+        Action::OrganizationUpdated,
+        &current.id,
+        changes,
+    );
+    // Not again on top of the other's: what is left out here would undo it.
+    if api.accounts.update_organization(&changed, &line).await? {
+        return Ok(reply::json(200, &View::new(&changed)));
+    }
+    Err(Problem::new(
+        409,
+        "conflict",
+        "somebody else is changing the organization right now; read it and try again",
+    ))
 }
 
 /// `GET /organizations`.
@@ -63,15 +169,17 @@ pub(crate) async fn list(api: &Api, call: &Call<'_>) -> Result<Response<Body>, P
         .accounts
         .list_organizations(page::cursor(call.request)?, limit)
         .await?;
-    Ok(page::answer(&found.items, found.next))
+    let views: Vec<View<'_>> = found.items.iter().map(View::new).collect();
+    Ok(page::answer(&views, found.next))
 }
 
 /// `GET /organizations/{id}`.
 pub(crate) async fn get(api: &Api, call: &Call<'_>, id: &str) -> Result<Response<Body>, Problem> {
-    Ok(reply::json(200, &find(api, call, id).await?))
+    let account = own_account(api, call, id).await?;
+    Ok(reply::json(200, &View::new(&account.organization)))
 }
 
-/// The organization named in the path.
+/// The organization named in the path, for the platform.
 pub(crate) async fn find(api: &Api, call: &Call<'_>, id: &str) -> Result<Organization, Problem> {
     call.require_platform()?;
     let account = api

@@ -84,9 +84,10 @@ pub(crate) async fn list(api: &Api, call: &Call<'_>) -> Result<Response<Body>, P
     let limit = page::limit(call.request)?;
     let before = page::cursor(call.request)?;
     let organization = account.organization.id;
+    let keeping = api.keeping(&account.organization, call.now);
     let found = api
         .events
-        .list_quarantined(organization, before, limit, call.now);
+        .list_quarantined(organization, before, limit, keeping);
     let found = found.await?;
     let views: Vec<View<'_>> = found.items.iter().map(View::new).collect();
     Ok(page::answer(&views, found.next))
@@ -127,7 +128,8 @@ async fn find(
     let account = call.recent_account(api).await?;
     let organization = account.organization.id;
     let id = id.parse().map_err(|_| unknown())?;
-    let webhook = api.events.quarantined(organization, id, call.now).await?;
+    let keeping = api.keeping(&account.organization, call.now);
+    let webhook = api.events.quarantined(organization, id, keeping).await?;
     Ok((organization, webhook.ok_or_else(unknown)?))
 }
 

@@ -99,7 +99,7 @@ pub(crate) async fn create(
 ) -> Result<Response<Body>, Problem> {
     let account = call.entitled_account(api).await?;
     let endpoint = endpoints::find(&account, endpoint)?;
-    let oldest = api.oldest(&account.organization, call.now);
+    let oldest = api.keeping(&account.organization, call.now).oldest();
     let blank = Replay {
         id: ReplayId::new(call.now, &mut rand::rng()),
         organization_id: account.organization.id,

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use jiff::Timestamp;
 use lambda_http::{Body, Response};
 use payload::fields::{Fields, read_strictly};
 use payload::id::EndpointId;
 use reply::Problem;
 use serde::Serialize;
 use serde_json::json;
-use state::{Account, Action, Changes, Delivery, Restart, StateError};
+use state::{Account, Action, Changes, Delivery, Organization, Restart, StateError, StoredEvent};
 
 use crate::deliveries::{self, View};
 use crate::handler::{Api, Call};
@@ -37,13 +38,15 @@ pub(crate) async fn delivery(
     if !endpoints::find(&account, endpoint)?.enabled && !even_if_disabled {
         return Err(disabled());
     }
-    let found = deliveries::find(api, account.organization.id, (id, endpoint), call.now);
+    let organization = &account.organization;
+    sendable(api, organization, id, call.now).await?;
+    let found = deliveries::find(api, organization, (id, endpoint), call.now);
     let delivery = found.await?;
     let asked = Changes::given(&json!({"even_if_disabled": even_if_disabled}));
     let target = format!("{}/{}", delivery.event_id, delivery.endpoint_id);
     let (organization, action) = (account.organization.id, Action::DeliveryRetried);
     call.log(api, organization, action, &target, asked).await?;
-    let delivery = send(api, call, delivery, even_if_disabled).await?;
+    let delivery = send(api, call, &account, delivery, even_if_disabled).await?;
     Ok(reply::json(202, &View::new(&delivery)))
 }
 
@@ -57,7 +60,7 @@ pub(crate) async fn event(api: &Api, call: &Call<'_>, id: &str) -> Result<Respon
             read_even_if_disabled(fields),
         )
     })?;
-    let event = events::find(api, account.organization.id, id, call.now).await?;
+    let event = sendable(api, &account.organization, id, call.now).await?;
     let rows = api
         .deliveries
         .between(event.organization_id, event.id, event.id)
@@ -91,7 +94,7 @@ pub(crate) async fn event(api: &Api, call: &Call<'_>, id: &str) -> Result<Respon
         .await?;
     let sending: Vec<_> = chosen
         .into_iter()
-        .map(|delivery| send(api, call, delivery, even_if_disabled))
+        .map(|delivery| send(api, call, &account, delivery, even_if_disabled))
         .collect();
     // All are tried, also when one fails: the caller repeats the request.
     let sent: Result<Vec<Delivery>, StateError> = join_all(sending).await.into_iter().collect();
@@ -105,6 +108,7 @@ pub(crate) async fn event(api: &Api, call: &Call<'_>, id: &str) -> Result<Respon
 async fn send(
     api: &Api,
     call: &Call<'_>,
+    account: &Account,
     delivery: Delivery,
     even_if_disabled: bool,
 ) -> Result<Delivery, StateError> {
@@ -113,14 +117,29 @@ async fn send(
         by: None,
         even_if_disabled,
     };
+    let retention = account.organization.retention(api.retention);
     let restarted = api
         .deliveries
-        .restart(delivery, restart, |_| true, api.retention, call.now);
+        .restart(delivery, restart, |_| true, retention, call.now);
     let delivery = restarted.await?;
     let delivery = delivery.ok_or_else(|| StateError::contended("start a delivery again"))?;
     let wake_up = (delivery.wake_up(), Duration::ZERO);
     api.queue.send(&[wake_up]).await?;
     Ok(delivery)
+}
+
+/// The event named in the path, if there is something to send of it.
+async fn sendable(
+    api: &Api,
+    organization: &Organization,
+    id: &str,
+    now: Timestamp,
+) -> Result<StoredEvent, Problem> {
+    let event = events::find(api, organization, id, now).await?;
+    match event.erased_at {
+        Some(at) => Err(events::erased(at)),
+        None => Ok(event),
+    }
 }
 
 /// The refusal of what would be held at once.

@@ -97,7 +97,14 @@ impl Delivery {
             organization,
         });
         let acting = plans.into_iter().zip(turns);
-        let acting = acting.map(async |(plan, turn)| self.act(plan?, turn, shares, time).await);
+        let account = group
+            .first()
+            .and_then(|received| known.account(received.wake_up.delivery().organization));
+        let retention = account.map_or(self.retention, |account| {
+            account.organization.retention(self.retention)
+        });
+        let acting =
+            acting.map(async |(plan, turn)| self.act(plan?, turn, shares, retention, time).await);
         let acted = join_all(acting).await;
 
         let outcomes = acted.iter().flatten().flatten().copied().collect();

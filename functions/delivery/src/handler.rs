@@ -187,6 +187,7 @@ impl Delivery {
         plan: Plan<'_>,
         turn: Turn,
         shares: Option<Shares<'_>>,
+        retention: SignedDuration,
         time: Time,
     ) -> Result<Option<Outcome>, StateError> {
         let (delivery, attempted) = match (plan, turn) {
@@ -207,20 +208,27 @@ impl Delivery {
                 return Ok(unnoted(row, account, now));
             }
             (Plan::Hold(delivery, why), _) => {
-                self.hold(delivery, why, time).await?;
+                self.hold(delivery, why, retention, time).await?;
                 return Ok(None);
             }
             (Plan::Cancel(delivery, access), _) => {
-                self.cancel(delivery, access, time.now()).await?;
+                self.cancel(delivery, access, retention, time.now()).await?;
+                return Ok(None);
+            }
+            (Plan::Erase(delivery, erased_at), _) => {
+                self.erase(delivery, erased_at, retention, time.now())
+                    .await?;
                 return Ok(None);
             }
             (Plan::GiveUp(delivery, account), _) => {
-                self.give_up(delivery, account, time.now()).await?;
+                self.give_up(delivery, account, retention, time.now())
+                    .await?;
                 return Ok(None);
             }
             (Plan::Attempt(delivery, _), Turn::Wait(wait)) => {
                 let reason = Deferred::CircuitOpen;
-                self.defer(delivery, reason, Later::AtLeast(wait), time.now())
+                let later = Later::AtLeast(wait);
+                self.defer(delivery, reason, later, retention, time.now())
                     .await?;
                 return Ok(None);
             }
@@ -229,7 +237,7 @@ impl Delivery {
         let rendered = match rendering(attempted, &self.credentials).await? {
             Ok(rendered) => rendered,
             Err(why) => {
-                self.skip(delivery, &why, time.now()).await?;
+                self.skip(delivery, &why, retention, time.now()).await?;
                 return Ok(None);
             }
         };
@@ -246,7 +254,8 @@ impl Delivery {
         let places = match shares.admit(turn, time).await? {
             Admission::Go(places) => places,
             Admission::Later(reason, later) => {
-                self.defer(delivery, reason, later, time.now()).await?;
+                self.defer(delivery, reason, later, retention, time.now())
+                    .await?;
                 return Ok(None);
             }
         };
@@ -257,7 +266,8 @@ impl Delivery {
         drop(places);
         let now = time.now();
         let endpoint = self.heed_gone(endpoint, &answer, account, now).await?;
-        let recorded = self.record(delivery, &answer, &endpoint, now).await?;
+        let recorded = self.record(delivery, &answer, &endpoint, retention, now);
+        let recorded = recorded.await?;
         if let Some(delivery) = &recorded {
             log(delivery, &answer);
             if delivery.status == DeliveryStatus::Exhausted {

@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use payload::id::{EventId, OrganizationId};
 use state::{
-    Account, Billing, Chain, Delivery as Row, DeliveryKey, Endpoint, Found, Health, Limited,
-    Places, StateError, StoredEvent,
+    Account, Billing, Chain, Delivery as Row, DeliveryKey, Endpoint, Found, Health, Keeping,
+    Limited, Places, StateError, StoredEvent,
 };
 use tracing::error;
 
@@ -25,6 +25,7 @@ pub(crate) struct Known {
     /// Organizations that could not be read. What is another one's does not wait for them.
     unread: HashSet<OrganizationId>,
     billing: Billing,
+    retention: SignedDuration,
 }
 
 impl Known {
@@ -65,6 +66,7 @@ impl Known {
             accounts: HashMap::new(),
             unread: HashSet::new(),
             billing: delivery.billing,
+            retention: delivery.retention,
         };
         let mut doubtful = HashSet::new();
         for DeliveryKey {
@@ -122,8 +124,12 @@ impl Known {
             return Err(StateError::unreadable("read what the wake-up is about"));
         }
         let event = self.events.get(&key.event);
-        let event = event.filter(|event| event.is_kept(now));
         let (row, account) = (self.rows.get(&key), self.account(key.organization));
+        let keeping = account.map_or_else(
+            || Keeping::all(self.retention, now),
+            |account| account.organization.keeping(self.retention, now),
+        );
+        let event = event.filter(|event| event.is_kept(keeping));
         let account = account.map(|account| (account, self.billing.access(account, now)));
         Ok(plan(received, row, event, account, now))
     }

@@ -57,7 +57,9 @@ pub(crate) fn apply(
     });
     let surplus = delivery.history.len().saturating_sub(HISTORY_LENGTH);
     delivery.history.drain(..surplus);
-    delivery.response.clone_from(&answer.body);
+    // An answer may repeat what it answers.
+    let is_kept = delivery.erased_at.is_none();
+    delivery.response = answer.body.clone().filter(|_| is_kept);
     delivery.skipped = None;
     let Some(failure) = answer.failure else {
         delivery.delivered_at.get_or_insert(now);

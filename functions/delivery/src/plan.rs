@@ -25,6 +25,8 @@ pub(crate) enum Plan<'a> {
     Hold(Delivery, Held),
     /// Send it never: the organization's access is this.
     Cancel(Delivery, Access),
+    /// Send it never: what its event said was erased then.
+    Erase(Delivery, Timestamp),
     /// It has waited for longer than its event is kept.
     GiveUp(Delivery, Option<&'a Account>),
     /// Make the attempt that follows on this state.
@@ -135,6 +137,9 @@ pub(crate) fn plan<'a>(
     let delivery = row
         .cloned()
         .unwrap_or_else(|| Delivery::pending(key, event.event_type));
+    if let Some(erased_at) = event.erased_at {
+        return Plan::Erase(delivery, erased_at);
+    }
     let Some((account, access)) = account else {
         return Plan::Hold(delivery, Held::EndpointGone);
     };
@@ -229,6 +234,7 @@ mod tests {
             Plan::Hold(_, Held::Suspended) => "suspend",
             Plan::Hold(..) => "hold",
             Plan::Cancel(..) => "cancel",
+            Plan::Erase(..) => "erase",
             Plan::GiveUp(..) => "give up",
             Plan::Attempt(..) => "attempt",
         }
@@ -307,6 +313,25 @@ mod tests {
     fn a_delivery_that_recovery_gave_up_is_attempted_when_its_message_turns_up_after_all() {
         check(2, true, DeliveryStatus::Stuck, 1, "attempt");
         check(1, true, DeliveryStatus::Stuck, 0, "attempt");
+    }
+
+    #[test]
+    fn what_was_erased_is_sent_to_nobody_whoever_asks_for_it() {
+        let mut world = world(2);
+        world.event.erased_at = Some(now());
+        let retry = row(&world, DeliveryStatus::Retrying, 1);
+        let by_hand = Delivery {
+            by_hand: true,
+            even_if_disabled: true,
+            ..retry.clone()
+        };
+        for (access, _) in ACCESS {
+            for row in [None, Some(&retry), Some(&by_hand)] {
+                assert_eq!(name(&with_access(&world, row, access)), "erase", "{access}");
+            }
+        }
+        let delivered = row(&world, DeliveryStatus::Delivered, 1);
+        assert_eq!(name(&planned(&world, Some(&delivered))), "done");
     }
 
     #[test]
@@ -437,7 +462,7 @@ mod tests {
                 Plan::Hold(_, Held::Suspended) => prop_assert_eq!((access, is_news), (Access::Suspended, false)),
                 Plan::Cancel(_, given) => prop_assert!(given == access && !access.records() && !is_news),
                 Plan::Hold(..) => prop_assert!(!enabled && (access.records() || is_news)),
-                Plan::Done(..) | Plan::WakeAgain(_) | Plan::TellAgain(..) | Plan::GiveUp(..) => {}
+                Plan::Done(..) | Plan::WakeAgain(_) | Plan::TellAgain(..) | Plan::GiveUp(..) | Plan::Erase(..) => {}
             }
         }
     }

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use payload::billing::access::Access;
 use payload::convert::Unmappable;
 use state::{
-    Account, Chain, Count, Deferred, DeliveryStatus, DisabledReason, Endpoint, Held, Later, News,
-    Recorded, StateError,
+    Account, Cancelled, Chain, Count, Deferred, DeliveryStatus, DisabledReason, Endpoint, Held,
+    Later, News, Recorded, StateError,
 };
 use tracing::{debug, info, warn};
 
@@ -51,6 +51,7 @@ impl Delivery {
         &self,
         mut delivery: state::Delivery,
         why: Held,
+        retention: SignedDuration,
         time: Time,
     ) -> Result<(), StateError> {
         let key = delivery.key();
@@ -58,11 +59,9 @@ impl Delivery {
         delivery.hold(why);
         // If somebody else wrote in between, their state is newer than what this was decided from, and
         // open only with a wake-up of its own.
-        let recorded = self
-            .deliveries
-            .record(&mut delivery, self.retention, time.now());
+        let recorded = self.deliveries.record(&mut delivery, retention, time.now());
         if recorded.await? == Recorded::Written && why == Held::Suspended {
-            return self.wake_if_paid(delivery, time).await;
+            return self.wake_if_paid(delivery, retention, time).await;
         }
         Ok(())
     }
@@ -78,6 +77,7 @@ impl Delivery {
     async fn wake_if_paid(
         &self,
         mut delivery: state::Delivery,
+        retention: SignedDuration,
         time: Time,
     ) -> Result<(), StateError> {
         let key = delivery.key();
@@ -89,7 +89,7 @@ impl Delivery {
         }
         info!(event.id = %key.event, endpoint.id = %key.endpoint, "held no longer: the access is back");
         delivery.resume(now);
-        let recorded = self.deliveries.record(&mut delivery, self.retention, now);
+        let recorded = self.deliveries.record(&mut delivery, retention, now);
         match recorded.await? {
             Recorded::Written => self.wake_next(&delivery, now).await,
             Recorded::Superseded(_) => Ok(()),
@@ -102,13 +102,30 @@ impl Delivery {
         &self,
         mut delivery: state::Delivery,
         access: Access,
+        retention: SignedDuration,
         now: Timestamp,
     ) -> Result<(), StateError> {
         let key = delivery.key();
         info!(event.id = %key.event, endpoint.id = %key.endpoint, "cancelled: the organization's access is {access}");
-        delivery.settle(DeliveryStatus::Cancelled);
+        delivery.cancel(Cancelled::AccessEnded);
         // As in `hold`.
-        let recorded = self.deliveries.record(&mut delivery, self.retention, now);
+        let recorded = self.deliveries.record(&mut delivery, retention, now);
+        recorded.await.map(drop)
+    }
+
+    /// Sends the delivery never: what its event said was erased.
+    pub(crate) async fn erase(
+        &self,
+        mut delivery: state::Delivery,
+        erased_at: Timestamp,
+        retention: SignedDuration,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let key = delivery.key();
+        info!(event.id = %key.event, endpoint.id = %key.endpoint, "cancelled: what the event said was erased");
+        delivery.erase(erased_at);
+        // Superseded: the erasure did the same, or someone asked for it again, with a wake-up of its own.
+        let recorded = self.deliveries.record(&mut delivery, retention, now);
         recorded.await.map(drop)
     }
 
@@ -117,11 +134,12 @@ impl Delivery {
         &self,
         mut delivery: state::Delivery,
         account: Option<&Account>,
+        retention: SignedDuration,
         now: Timestamp,
     ) -> Result<(), StateError> {
         let key = delivery.key();
         delivery.settle(DeliveryStatus::Exhausted);
-        let recorded = self.deliveries.record(&mut delivery, self.retention, now);
+        let recorded = self.deliveries.record(&mut delivery, retention, now);
         if recorded.await? == Recorded::Written {
             warn!(event.id = %key.event, endpoint.id = %key.endpoint, attempts = delivery.attempts,
                 "given up: its event is no longer kept");
@@ -140,10 +158,11 @@ impl Delivery {
         mut delivery: state::Delivery,
         reason: Deferred,
         later: Later,
+        retention: SignedDuration,
         now: Timestamp,
     ) -> Result<(), StateError> {
         delivery.defer(reason, later, rand::random(), now);
-        let recorded = self.deliveries.record(&mut delivery, self.retention, now);
+        let recorded = self.deliveries.record(&mut delivery, retention, now);
         match recorded.await? {
             Recorded::Written => {
                 let key = delivery.key();
@@ -161,11 +180,12 @@ impl Delivery {
         &self,
         mut delivery: state::Delivery,
         why: &Unmappable,
+        retention: SignedDuration,
         now: Timestamp,
     ) -> Result<(), StateError> {
         delivery.settle(DeliveryStatus::Skipped);
         delivery.skipped = Some(why.into());
-        let recorded = self.deliveries.record(&mut delivery, self.retention, now);
+        let recorded = self.deliveries.record(&mut delivery, retention, now);
         // Superseded: a duplicate message did the same, and counted it.
         if recorded.await? == Recorded::Written {
             let key = delivery.key();
@@ -202,13 +222,14 @@ impl Delivery {
         read: state::Delivery,
         answer: &Answer,
         endpoint: &Endpoint,
+        retention: SignedDuration,
         now: Timestamp,
     ) -> Result<Option<state::Delivery>, StateError> {
         let (number, replays) = (read.attempts + 1, read.replays);
         let mut base = read;
         for _ in 0..MAX_RECORD_TRIES {
             let mut delivery = apply(base, answer, endpoint, now, rand::random());
-            let recorded = self.deliveries.record(&mut delivery, self.retention, now);
+            let recorded = self.deliveries.record(&mut delivery, retention, now);
             match recorded.await? {
                 Recorded::Written => return Ok(Some(delivery)),
                 Recorded::Superseded(current) => {

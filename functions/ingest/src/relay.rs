@@ -81,7 +81,10 @@ pub(crate) async fn receive(
             let answer = submit::accept(ingest, body, parsed, None, &context).await?;
             Ok(reply::json(answer.status(), &answer))
         }
-        Err(error) => quarantine(ingest, &relay, body, options.event, error, now).await,
+        Err(error) => {
+            let named = options.event;
+            quarantine(ingest, &relay, body, named, error, &context).await
+        }
     }
 }
 
@@ -151,7 +154,7 @@ async fn quarantine(
     body: &[u8],
     event: Option<String>,
     error: ParseError,
-    now: Timestamp,
+    context: &Context,
 ) -> Result<Response<Body>, Problem> {
     let problem = Problem::from(error);
     let unreadable = Unreadable {
@@ -161,9 +164,9 @@ async fn quarantine(
         message: problem.message().to_owned(),
         faults: problem.details().clone(),
         body,
-        retention: ingest.retention,
+        retention: context.account.organization.retention(ingest.retention),
     };
-    let id = ingest.events.quarantine(unreadable, now).await?;
+    let id = ingest.events.quarantine(unreadable, context.now).await?;
     warn!(
         quarantine.id = %id,
         relay.id = %relay.id,

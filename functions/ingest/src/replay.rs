@@ -28,7 +28,9 @@ pub(crate) async fn again(
     let organization = context.account.organization.id;
     let unknown = || Problem::not_found("quarantined webhook");
     let id = id.parse().map_err(|_| unknown())?;
-    let webhook = ingest.events.quarantined(organization, id, context.now);
+    let account = &context.account;
+    let keeping = account.organization.keeping(ingest.retention, context.now);
+    let webhook = ingest.events.quarantined(organization, id, keeping);
     let webhook = webhook.await?.ok_or_else(unknown)?;
     if let Some(event) = webhook.replayed_as
         && let Some(event) = ingest.events.get(organization, event).await?

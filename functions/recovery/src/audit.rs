@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use futures::future::{try_join, try_join_all};
 use futures::stream::{self, StreamExt as _};
+use jiff::SignedDuration;
+use payload::id::OrganizationId;
 use state::{
     AcceptedEvent, Audit, Bucket, Chain, Delivery, DeliveryKey, Due, Keys, Page, Recorded,
     StateError, WakeUp,
@@ -162,7 +164,6 @@ impl Run<'_> {
             now: self.clock.now(),
             written: self.clock.true_now(),
             patience: self.patience,
-            retention: self.recovery.retention,
         };
         judge(row, times)
     }
@@ -172,10 +173,13 @@ impl Run<'_> {
         let mut lost = Vec::new();
         let mut given_up = Vec::new();
         for verdict in verdicts {
-            match verdict {
-                Verdict::Fine => {}
-                Verdict::Lost(row) => lost.push(row),
-                Verdict::GivenUp(row) => given_up.push(row),
+            let (row, of) = match verdict {
+                Verdict::Fine => continue,
+                Verdict::Lost(row) => (row, &mut lost),
+                Verdict::GivenUp(row) => (row, &mut given_up),
+            };
+            if self.is_kept(&row).await {
+                of.push(row);
             }
         }
         let (stuck, failed) = self.write(given_up).await;
@@ -228,13 +232,34 @@ impl Run<'_> {
     }
 
     async fn write_one(&self, mut row: Delivery) -> Result<Option<Delivery>, StateError> {
+        let deliveries = &self.recovery.deliveries;
+        let retention = self.retention(row.organization_id).await;
+        let recorded = deliveries.record(&mut row, retention, self.clock.true_now());
+        Ok((recorded.await? == Recorded::Written).then_some(row))
+    }
+
+    /// Whether the event of a delivery is kept: nobody misses what is not.
+    async fn is_kept(&self, row: &Delivery) -> bool {
+        let retention = self.retention(row.organization_id).await;
+        self.clock.now().duration_since(row.event_id.created_at()) < retention
+    }
+
+    /// How long what an organization has is kept. One that cannot be read stops no other.
+    async fn retention(&self, organization: OrganizationId) -> SignedDuration {
         let Recovery {
-            deliveries,
+            accounts,
             retention,
             ..
         } = self.recovery;
-        let recorded = deliveries.record(&mut row, *retention, self.clock.true_now());
-        Ok((recorded.await? == Recorded::Written).then_some(row))
+        let account = accounts.account(organization, self.clock.true_now()).await;
+        match account {
+            Ok(Some(account)) => account.organization.retention(*retention),
+            Ok(None) => *retention,
+            Err(error) => {
+                warn!(organization.id = %organization, error = %Chain(&error), "how long it keeps things is not known");
+                *retention
+            }
+        }
     }
 
     fn may_go_on(&self) -> bool {

@@ -1,4 +1,4 @@
-//! One run: a beat, the sweep, the audit, the later looks, the entitlements, the replays.
+//! One run: a beat, the sweep, the audit, the later looks, the entitlements, the erasures, the replays.
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use state::{
-    Accounts, Aws, Billing, Chain, Deliveries, DeliveryKey, DeliveryQueue, Events, Ledger, Limits,
-    OVERDUE_AFTER, StateError, Watermarks,
+    Accounts, Aws, Billing, Chain, Credentials, Deliveries, DeliveryKey, DeliveryQueue, Events,
+    Ledger, Limits, OVERDUE_AFTER, StateError, Watermarks,
 };
 use tracing::{debug, error, info, warn};
 
@@ -48,6 +48,7 @@ impl Request {
 #[derive(Debug)]
 pub struct Recovery {
     pub(crate) accounts: Accounts,
+    pub(crate) credentials: Credentials,
     pub(crate) events: Events,
     pub(crate) deliveries: Deliveries,
     pub(crate) queue: DeliveryQueue,
@@ -83,6 +84,7 @@ impl Recovery {
             ledger: Ledger::new(dynamodb.clone(), billing_table, stripe_mode),
             limits: Limits::new(dynamodb.clone(), resources.accounts_table.clone()),
             accounts: Accounts::new(dynamodb.clone(), resources.accounts_table),
+            credentials: Credentials::new(dynamodb.clone(), resources.credentials_table),
             events: Events::new(dynamodb.clone(), resources.events_table.clone()),
             deliveries: Deliveries::new(
                 dynamodb,
@@ -191,7 +193,7 @@ impl Run<'_> {
         self.heed("look late", looked);
     }
 
-    /// Counts what is stuck, settles entitlements, and goes on with replays, those too that this starts.
+    /// Counts what is stuck, settles entitlements, and goes on with erasures and with replays, those too that this starts.
     async fn go_on(&mut self) {
         let stuck = self.recovery.deliveries.count_stuck().await;
         let stuck = self.heed("count what is stuck", stuck);
@@ -200,6 +202,8 @@ impl Run<'_> {
         self.heed("settle entitlements", settled);
         let parked = self.count_parked().await;
         self.heed("count parked customers", parked);
+        let erased = self.erase().await;
+        self.heed("erase", erased);
         let replayed = self.replay().await;
         self.heed("replay", replayed);
     }

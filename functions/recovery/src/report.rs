@@ -32,6 +32,8 @@ pub struct Report {
     pub access_changed: u64,
     /// Stripe customers that were heard of a quarter of an hour ago and of whom nobody has said whose they are.
     pub parked_customers: u64,
+    /// Rows that erasures removed, or took from what they said.
+    pub erased: u64,
     /// Deliveries that replays sent.
     pub replayed: u64,
     /// Parts of the run that failed. The next run does them again.
@@ -64,6 +66,7 @@ impl Report {
             audit_unaccounted,
             sweep_sent,
             access_changed,
+            erased,
             replayed,
             recovery_failures,
             ..
@@ -73,6 +76,7 @@ impl Report {
             audit_unaccounted,
             sweep_sent,
             access_changed,
+            erased,
             replayed,
             recovery_failures,
         ];

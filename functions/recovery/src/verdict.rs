@@ -24,8 +24,6 @@ pub(crate) struct Times {
     pub(crate) written: Timestamp,
     /// How long a wake-up may take until it counts as lost.
     pub(crate) patience: SignedDuration,
-    /// How long deliveries are kept.
-    pub(crate) retention: SignedDuration,
 }
 
 /// Judges a delivery by its row.
@@ -33,8 +31,7 @@ pub(crate) fn judge(row: &Delivery, times: Times) -> Verdict {
     let is_overdue = row
         .look_at()
         .is_some_and(|look_at| times.now.duration_since(look_at) >= times.patience);
-    let is_kept = times.now < row.event_id.created_at() + times.retention;
-    if !is_overdue || !is_kept {
+    if !is_overdue {
         return Verdict::Fine;
     }
     let before = row.recovered.map_or(0, |recovered| recovered.times);
@@ -66,8 +63,6 @@ mod tests {
 
     use super::*;
 
-    const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 90);
-
     fn at(minutes: i64) -> Timestamp {
         // After the events of the ids below.
         Timestamp::from_second(1_469_922_850 + 60 * minutes).unwrap()
@@ -90,18 +85,17 @@ mod tests {
         }
     }
 
-    fn judge(row: &Delivery, retention: SignedDuration, now: Timestamp) -> Verdict {
+    fn judge(row: &Delivery, now: Timestamp) -> Verdict {
         let times = Times {
             now,
             written: now,
             patience: OVERDUE_AFTER,
-            retention,
         };
         super::judge(row, times)
     }
 
     fn lost(row: &Delivery, minutes: i64) -> Delivery {
-        match judge(row, RETENTION, at(minutes)) {
+        match judge(row, at(minutes)) {
             Verdict::Lost(row) => row,
             other => panic!("after {minutes} minutes it is {other:?}"),
         }
@@ -110,7 +104,7 @@ mod tests {
     #[test]
     fn a_delivery_is_lost_five_minutes_after_it_was_due_and_not_before() {
         let row = due(10);
-        assert_eq!(judge(&row, RETENTION, at(14)), Verdict::Fine);
+        assert_eq!(judge(&row, at(14)), Verdict::Fine);
         let again = lost(&row, 15);
         assert_eq!((again.recovered.unwrap().times, again.queued), (1, true));
         assert_eq!(again.wake_up().attempt, 3);
@@ -120,15 +114,15 @@ mod tests {
     fn a_lost_wake_up_is_made_again_three_times_within_a_day_and_then_given_up() {
         let mut row = due(0);
         for minutes in [5, 30, 180] {
-            assert_eq!(judge(&row, RETENTION, at(minutes - 1)), Verdict::Fine);
+            assert_eq!(judge(&row, at(minutes - 1)), Verdict::Fine);
             row = lost(&row, minutes);
         }
-        assert_eq!(judge(&row, RETENTION, at(24 * 60 - 1)), Verdict::Fine);
-        let Verdict::GivenUp(stuck) = judge(&row, RETENTION, at(24 * 60)) else {
+        assert_eq!(judge(&row, at(24 * 60 - 1)), Verdict::Fine);
+        let Verdict::GivenUp(stuck) = judge(&row, at(24 * 60)) else {
             panic!("given up")
         };
         assert_eq!(stuck.status, DeliveryStatus::Stuck);
-        assert_eq!(judge(&stuck, RETENTION, at(48 * 60)), Verdict::Fine);
+        assert_eq!(judge(&stuck, at(48 * 60)), Verdict::Fine);
     }
 
     #[test]
@@ -137,7 +131,6 @@ mod tests {
             now: at(10),
             written: at(10),
             patience: SignedDuration::from_mins(14),
-            retention: RETENTION,
         };
         assert_eq!(super::judge(&due(0), times), Verdict::Fine);
         let later = Times {
@@ -148,13 +141,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_settled_or_no_longer_kept_is_fine() {
+    fn what_is_settled_is_fine() {
         for status in DeliveryStatus::ALL {
             let row = Delivery { status, ..due(0) };
-            let is_lost = judge(&row, RETENTION, at(60)) != Verdict::Fine;
+            let is_lost = judge(&row, at(60)) != Verdict::Fine;
             assert_eq!(is_lost, status.is_scheduled(), "{status}");
         }
-        assert_eq!(judge(&due(0), SignedDuration::ZERO, at(60)), Verdict::Fine);
     }
 
     #[test]
@@ -162,7 +154,7 @@ mod tests {
         let row = without_row(key(), EventType::CredentialIssued, at(5));
         assert_eq!((row.status, row.revision), (DeliveryStatus::Pending, 0));
         assert_eq!(row.wake_up().attempt, 1);
-        assert_eq!(judge(&row, RETENTION, at(29)), Verdict::Fine);
+        assert_eq!(judge(&row, at(29)), Verdict::Fine);
         assert_eq!(lost(&row, 30).recovered.unwrap().times, 2);
     }
 }

@@ -19,13 +19,13 @@ use payload::known::Said;
 use payload::lifecycle::Moment;
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::Organization;
 use crate::clock::Clock;
 use crate::credentials::{Accepting, Credentials};
 use crate::delivery_key::DeliveryKey;
 use crate::error::StateError;
 use crate::events::Events;
 use crate::keyspace;
+use crate::organization::Organization;
 use crate::queue::{DeliveryQueue, WakeUp};
 use crate::rows::{from_item, key, number, row_in_the_way, to_item};
 
@@ -54,7 +54,7 @@ pub struct Submission<'a> {
     pub endpoints: Vec<EndpointId>,
     /// The dialects of those endpoints.
     pub told_in: BTreeSet<Dialect>,
-    /// How long it is kept.
+    /// How long it is kept where its organization does not say.
     pub retention: SignedDuration,
 }
 
@@ -98,6 +98,8 @@ pub struct Receipt {
     pub dialect: Dialect,
     /// The endpoints it goes to.
     pub endpoints: Vec<EndpointId>,
+    /// Whether what it said was erased since.
+    pub is_erased: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -171,7 +173,8 @@ impl Events {
         };
         let recalled = credentials.complete(organization, event_type, facts, Some(accepting));
         let recalled = recalled.await?;
-        if id.created_at() + submission.retention <= now {
+        let retention = submission.organization.retention(submission.retention);
+        if id.created_at() + retention <= now {
             // Announced, and no longer kept.
             let dialect = submission.parsed.facts.source.dialect;
             credentials
@@ -183,18 +186,21 @@ impl Events {
                 timestamp,
                 dialect,
                 endpoints: Vec::new(),
+                is_erased: false,
             }));
         }
         let write = self.write(id, submission, clock);
         let remember = |accepting| credentials.remember(organization, accepting, recalled, clock);
-        let (receipt, written) = if is_first || (is_same && !is_derived && id == first.event_id) {
+        let (receipt, written) = if is_first {
             try_join(write, remember(accepting)).await?.0
         } else {
-            // The same event in other words. The first words count, unless they were never written.
             let (receipt, written) = write.await?;
-            if written {
+            // The same event in other words: the first words count, unless they were never written. And what
+            // was erased is not remembered again because its sender repeats it.
+            let is_same = is_same && !is_derived && id == first.event_id;
+            if written || (is_same && !receipt.is_erased) {
                 remember(accepting).await?;
-            } else if let Some(facts) = as_derived {
+            } else if let Some(facts) = as_derived.filter(|_| !receipt.is_erased) {
                 // What was written says when it happened.
                 let said = &Said::of(event_type, moment(receipt.timestamp), &facts);
                 remember(Accepting { said, ..accepting }).await?;

@@ -25,11 +25,13 @@ pub struct AcceptedEvent {
     pub event_type: EventType,
     /// The endpoints it was accepted for.
     pub endpoints: Vec<EndpointId>,
+    /// Whether what it said was erased, where that was read: the index `audit` does not say it.
+    pub is_erased: bool,
 }
 
 impl AcceptedEvent {
     /// The attributes that [`AcceptedEvent::read`] reads; `#type` is `type`, a reserved word.
-    pub(crate) const PROJECTION: &str = "pk, sk, #type, endpoint_ids";
+    pub(crate) const PROJECTION: &str = "pk, sk, #type, endpoint_ids, erased_at";
 
     /// Its delivery to an endpoint.
     pub fn delivery(&self, endpoint: EndpointId) -> DeliveryKey {
@@ -60,6 +62,7 @@ impl AcceptedEvent {
             #[serde(rename = "type")]
             event_type: EventType,
             endpoint_ids: Vec<EndpointId>,
+            erased_at: Option<String>,
         }
         let entry: Entry = from_item(item)?;
         let organization = keyspace::organization_of(&entry.pk);
@@ -69,6 +72,7 @@ impl AcceptedEvent {
             id: entry.sk,
             event_type: entry.event_type,
             endpoints: entry.endpoint_ids,
+            is_erased: entry.erased_at.is_some(),
         })
     }
 }

@@ -5,12 +5,8 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use payload::event_type::EventType;
-use payload::expiry::ReminderDays;
 use payload::id::{EndpointId, OrganizationId};
-use payload::timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::audit_log::{Action, Actor, AuditLine, Changes};
 use crate::billing::Entitled;
@@ -19,37 +15,12 @@ use crate::endpoints::{DisabledReason, Endpoint};
 use crate::error::StateError;
 use crate::health::Health;
 use crate::keys::KeyRecord;
-use crate::keyspace::{
-    self, ENDPOINT_PREFIX, ENTITLEMENT, ORGANIZATION, ORGANIZATIONS, SIGNING_KEY_PREFIX,
-};
+use crate::keyspace::{self, ENDPOINT_PREFIX, ENTITLEMENT, ORGANIZATION, SIGNING_KEY_PREFIX};
+use crate::organization::Organization;
 use crate::relays::Relay;
-use crate::rows::{Item, Page, from_item, key, sort_key, text, to_item};
+use crate::rows::{Item, from_item, key, sort_key, text, to_item};
 use crate::signing_keys::SigningKey;
 use crate::transaction::Logged;
-
-/// A customer of the platform.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Organization {
-    /// Its id.
-    pub id: OrganizationId,
-    /// For people.
-    pub name: String,
-    /// IANA name of the zone of times that come without one.
-    pub time_zone: String,
-    /// How long before the end of a credential's validity it is reminded of it.
-    #[serde(default)]
-    pub reminder_days: ReminderDays,
-    /// When it was made.
-    #[serde(serialize_with = "timestamp::serialize")]
-    pub created_at: Timestamp,
-}
-
-impl Organization {
-    /// Its time zone. It was checked when it was set; one that vanished from the database since is UTC.
-    pub fn zone(&self) -> TimeZone {
-        TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC)
-    }
-}
 
 /// An organization with its endpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,61 +174,6 @@ impl Accounts {
             health,
             entitlement,
         }))
-    }
-
-    /// Writes a new organization and its line in the list of all.
-    ///
-    /// # Errors
-    /// DynamoDB did not take it.
-    pub async fn create_organization(
-        &self,
-        organization: &Organization,
-        line: &AuditLine,
-    ) -> Result<(), StateError> {
-        let mut row = to_item(organization)?;
-        row.extend(key(keyspace::organization(organization.id), ORGANIZATION));
-        let mut listed = to_item(organization)?;
-        listed.extend(key(ORGANIZATIONS, organization.id.to_string()));
-        let rows = [row, listed].map(|row| self.put_new(row));
-        let doing = "create an organization";
-        self.write_logged(rows, line, doing).await?.written(doing)
-    }
-
-    /// All organizations, oldest first, after `after`.
-    ///
-    /// # Errors
-    /// DynamoDB did not answer.
-    pub async fn list_organizations(
-        &self,
-        after: Option<OrganizationId>,
-        limit: i32,
-    ) -> Result<Page<Organization>, StateError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :all AND sk > :after")
-            .expression_attribute_values(":all", text(ORGANIZATIONS))
-            .expression_attribute_values(
-                ":after",
-                text(after.map_or_else(String::new, |id| id.to_string()) + " "),
-            )
-            .limit(limit)
-            .send()
-            .await
-            .map_err(StateError::while_doing("list the organizations"))?;
-        let more = answer.last_evaluated_key.is_some();
-        let items: Vec<Organization> = answer
-            .items
-            .unwrap_or_default()
-            .into_iter()
-            .map(from_item)
-            .collect::<Result<_, _>>()?;
-        let next = items
-            .last()
-            .filter(|_| more)
-            .map(|last| last.id.to_string());
-        Ok(Page { items, next })
     }
 
     /// Writes a new endpoint.

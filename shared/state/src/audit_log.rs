@@ -70,6 +70,8 @@ impl From<Caller> for Actor {
 pub enum Action {
     #[serde(rename = "organization.created")]
     OrganizationCreated,
+    #[serde(rename = "organization.updated")]
+    OrganizationUpdated,
     #[serde(rename = "key.created")]
     KeyCreated,
     #[serde(rename = "key.revoked")]
@@ -104,6 +106,10 @@ pub enum Action {
     AchievementDeleted,
     #[serde(rename = "credential.updated")]
     CredentialUpdated,
+    #[serde(rename = "erasure.created")]
+    ErasureCreated,
+    #[serde(rename = "erasure.completed")]
+    ErasureCompleted,
     #[serde(rename = "replay.created")]
     ReplayCreated,
     #[serde(rename = "replay.cancelled")]

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 use payload::dialect::Dialect;
@@ -69,6 +70,8 @@ pub(crate) enum Written {
     Made,
     /// Somebody else wrote in between: this is what stands there instead.
     InTheWay(Box<CredentialRow>),
+    /// It was deleted in between: its person was erased.
+    Gone,
     /// Nobody knows.
     GivenUp,
 }
@@ -244,6 +247,9 @@ impl Credentials {
             match self.write(&row, &key).await? {
                 Written::Made => return Ok(row),
                 Written::InTheWay(current) => read = Some(*current),
+                // An event makes it anew, of what it says itself; a date that was set is of nothing.
+                Written::Gone if added.known.is_some() => read = None,
+                Written::Gone => break,
                 Written::GivenUp => {}
             }
         }
@@ -301,8 +307,13 @@ impl Credentials {
             Ok(_) => Ok(Written::Made),
             Err(error) if was_given_up(&error) => Ok(Written::GivenUp),
             Err(error) => {
-                let current = row_in_the_way(error, "remember a credential")?;
-                Ok(Written::InTheWay(Box::new(from_item(current)?)))
+                let doing = "remember a credential";
+                let is_refused = error.code() == Some("ConditionalCheckFailedException");
+                match row_in_the_way(error, doing) {
+                    Ok(current) => Ok(Written::InTheWay(Box::new(from_item(current)?))),
+                    Err(_) if is_refused && row.revision > 1 => Ok(Written::Gone),
+                    Err(error) => Err(error),
+                }
             }
         }
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::bucket::Bucket;
 use crate::deferral::Deferral;
 use crate::delivery_key::DeliveryKey;
-use crate::delivery_status::{DeliveryStatus, Skipped};
+use crate::delivery_status::{Cancelled, DeliveryStatus, Skipped};
 use crate::held::Held;
 use crate::keyspace;
 use crate::queue::WakeUp;
@@ -89,6 +89,16 @@ pub struct Delivery {
     /// Why it is held, when it is.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub held: Option<Held>,
+    /// Why it is not sent, when it was cancelled.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cancelled: Option<Cancelled>,
+    /// When its event was erased: no answer to it is kept.
+    #[serde(
+        serialize_with = "timestamp::option::serialize",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    pub erased_at: Option<Timestamp>,
     /// When the next attempt is due.
     #[serde(
         serialize_with = "timestamp::option::serialize",
@@ -170,6 +180,8 @@ impl Delivery {
             response: None,
             skipped: None,
             held: None,
+            cancelled: None,
+            erased_at: None,
             schedule_started_at: None,
             deferred_ms: 0,
             next_attempt_at: None,
@@ -199,6 +211,7 @@ impl Delivery {
     pub fn settle(&mut self, status: DeliveryStatus) {
         self.status = status;
         self.held = None;
+        self.cancelled = None;
         self.next_attempt_at = None;
         self.queued = false;
         self.recovered = None;
@@ -211,6 +224,28 @@ impl Delivery {
     pub fn hold(&mut self, why: Held) {
         self.settle(DeliveryStatus::Held);
         self.held = Some(why);
+    }
+
+    /// Nothing is ever to be attempted, unless somebody asks for it when this is over.
+    pub fn cancel(&mut self, why: Cancelled) {
+        self.settle(DeliveryStatus::Cancelled);
+        self.cancelled = Some(why);
+    }
+
+    /// Its event was erased: nothing of the answers is kept, and what was to be sent is not.
+    pub fn erase(&mut self, at: Timestamp) {
+        self.response = None;
+        self.erased_at.get_or_insert(at);
+        let may_be_sent = self.status.is_open() || self.status == DeliveryStatus::Held;
+        if may_be_sent {
+            self.cancel(Cancelled::EventErased);
+        }
+    }
+
+    /// Whether there is nothing left to erase.
+    pub fn is_erased(&self) -> bool {
+        let may_be_sent = self.status.is_open() || self.status == DeliveryStatus::Held;
+        self.erased_at.is_some() && self.response.is_none() && !may_be_sent
     }
 
     /// Goes on where it was before it was held, with an attempt that a message in the queue wakes up now.

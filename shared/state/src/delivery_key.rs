@@ -24,9 +24,15 @@ impl DeliveryKey {
 
     /// The key in the two attributes of a row, or of its entry in an index.
     pub(crate) fn read(item: &Item) -> Option<Self> {
-        let (event, endpoint) = sort_key(item)?.split_once('#')?;
+        let organization = keyspace::organization_of(item.get(PK)?.as_s().ok()?)?;
+        Self::of(organization, sort_key(item)?)
+    }
+
+    /// The key of an organization's delivery, by the sort key of its row.
+    pub(crate) fn of(organization: OrganizationId, sort_key: &str) -> Option<Self> {
+        let (event, endpoint) = sort_key.split_once('#')?;
         Some(Self {
-            organization: keyspace::organization_of(item.get(PK)?.as_s().ok()?)?,
+            organization,
             event: event.parse().ok()?,
             endpoint: endpoint.parse().ok()?,
         })

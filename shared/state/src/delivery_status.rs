@@ -22,7 +22,7 @@ pub enum DeliveryStatus {
     Held,
     /// Not sent: the event cannot be said in the endpoint's dialect.
     Skipped,
-    /// Not sent: the organization's access had ended.
+    /// Not sent: [`Cancelled`](crate::Cancelled) says why.
     Cancelled,
     /// Its wake-up was lost, and lost again each time recovery made another: a fault of ours, which an
     /// alarm reports. A redriven message or a replay still delivers it.
@@ -103,6 +103,16 @@ impl FromStr for DeliveryStatus {
             .find(|status| status.name() == name)
             .ok_or(())
     }
+}
+
+/// Why a delivery was cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Cancelled {
+    /// The organization's access had ended.
+    AccessEnded,
+    /// What its event said was erased.
+    EventErased,
 }
 
 /// Why a delivery was skipped.

@@ -32,7 +32,8 @@ pub(crate) struct EventRow {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) credential_id: Option<String>,
     pub(crate) endpoint_ids: Vec<EndpointId>,
-    /// The received body and, unless it is the same, the canonical form: see [`bodies`].
+    /// The received body and, unless it is the same, the canonical form: see [`bodies`]. Nothing when erased.
+    #[serde(default)]
     pub(crate) bodies: ByteBuf,
     /// Bytes of the received body.
     pub(crate) body_length: usize,
@@ -42,6 +43,13 @@ pub(crate) struct EventRow {
     /// Where followers of the list of events find it, when it was written long after it got its id.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) late: Option<EventId>,
+    /// When what it said was erased.
+    #[serde(
+        serialize_with = "timestamp::option::serialize",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    pub(crate) erased_at: Option<Timestamp>,
     pub(crate) ttl: i64,
 }
 
@@ -91,8 +99,11 @@ pub(crate) fn read_event(item: Item) -> Result<StoredEvent, StateError> {
     let row: EventRow = from_item(item)?;
     let organization_id = keyspace::organization_of(&row.pk)
         .ok_or_else(|| StateError::while_doing("read the key of an event")(row.pk.clone()))?;
-    let (body, canonical) = bodies::decompress(&row.bodies, row.body_length)
-        .map_err(StateError::while_doing("read the bodies of an event"))?;
+    let (body, canonical) = match row.erased_at {
+        Some(_) => (Vec::new(), Vec::new()),
+        None => bodies::decompress(&row.bodies, row.body_length)
+            .map_err(StateError::while_doing("read the bodies of an event"))?,
+    };
     let converted = match &row.derive {
         Some(how) => Some(derive(&row, organization_id, how, &body)?),
         None => Some(canonical).filter(|canonical| !canonical.is_empty()),
@@ -108,6 +119,7 @@ pub(crate) fn read_event(item: Item) -> Result<StoredEvent, StateError> {
         body,
         converted,
         late: row.late,
+        erased_at: row.erased_at,
         kept_until: Timestamp::from_second(row.ttl).unwrap_or(Timestamp::MAX),
     })
 }

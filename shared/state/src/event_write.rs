@@ -79,7 +79,8 @@ impl Events {
                 known,
             }),
             late: None,
-            ttl: (now + retention).as_second(),
+            erased_at: None,
+            ttl: (now + organization.retention(retention)).as_second(),
         };
         let receipt = Receipt {
             id,
@@ -87,6 +88,7 @@ impl Events {
             timestamp,
             dialect,
             endpoints,
+            is_erased: false,
         };
         let (mut place, mut is_written) = (id, false);
         for _ in 0..MAX_TRIES {
@@ -147,6 +149,7 @@ impl Receipt {
             timestamp: event.timestamp,
             dialect: event.dialect,
             endpoints: event.endpoint_ids,
+            is_erased: event.erased_at.is_some(),
         }
     }
 }

@@ -1,11 +1,8 @@
 //! The table Events: what was accepted, as it was received.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::str::FromStr;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use payload::convert::Stored;
@@ -17,8 +14,8 @@ use tracing::error;
 
 use crate::error::{Chain, StateError};
 use crate::event_row::{event_key, read_event};
-use crate::keyspace;
-use crate::rows::{Item, Page, page_end, sort_key, text};
+use crate::organization::Keeping;
+use crate::rows::{Item, sort_key};
 
 /// An accepted event.
 #[derive(Clone, PartialEq, Eq)]
@@ -37,12 +34,14 @@ pub struct StoredEvent {
     pub credential_id: Option<String>,
     /// The endpoints that wanted it when it was accepted.
     pub endpoint_ids: Vec<EndpointId>,
-    /// The received bytes.
+    /// The received bytes; none when they were erased.
     pub body: Vec<u8>,
     /// The canonical JSON, unless that is what was received and says all there is to say.
     pub(crate) converted: Option<Vec<u8>>,
     /// Its place for who follows the list of events, where that is not its id.
     pub(crate) late: Option<EventId>,
+    /// When what it said was erased.
+    pub erased_at: Option<Timestamp>,
     /// DynamoDB deletes it some days after this.
     pub(crate) kept_until: Timestamp,
 }
@@ -58,9 +57,9 @@ impl StoredEvent {
         }
     }
 
-    /// Whether it is still to be shown and delivered: the clock decides, not the deletion.
-    pub fn is_kept(&self, now: Timestamp) -> bool {
-        now < self.kept_until
+    /// Whether it is still to be shown and delivered.
+    pub fn is_kept(&self, keeping: Keeping) -> bool {
+        keeping.keeps(self.id.created_at(), self.kept_until)
     }
 
     /// The canonical JSON.
@@ -100,77 +99,12 @@ impl fmt::Debug for StoredEvent {
     }
 }
 
-/// Which events a list holds.
-#[derive(Debug, Clone, Default)]
-pub struct EventFilter {
-    /// Only of this type.
-    pub event_type: Option<EventType>,
-    /// Only about this credential.
-    pub credential_id: Option<String>,
-}
-
 /// The table.
 #[derive(Debug, Clone)]
 pub struct Events {
     pub(crate) client: Client,
     pub(crate) table: String,
 }
-
-/// How far a list of events got: a month, and in it the last event seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Position {
-    month: String,
-    before: Option<EventId>,
-}
-
-impl Position {
-    /// Before the newest event.
-    pub fn newest(now: Timestamp) -> Self {
-        Self {
-            month: month_of(now),
-            before: None,
-        }
-    }
-
-    /// After this event, on the way to older ones.
-    pub fn after(event: EventId) -> Self {
-        Self {
-            month: event.month(),
-            before: Some(event),
-        }
-    }
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.before {
-            Some(event) => write!(f, "{event}"),
-            None => write!(f, "{}", self.month),
-        }
-    }
-}
-
-impl FromStr for Position {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        if let Ok(event) = text.parse() {
-            return Ok(Self::after(event));
-        }
-        let is_month = text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit());
-        if is_month {
-            Ok(Self {
-                month: text.to_owned(),
-                before: None,
-            })
-        } else {
-            Err(())
-        }
-    }
-}
-
-/// Requests one page of a list makes at most: a filter that matches little ends early, with a cursor.
-const MAX_REQUESTS: usize = 12;
 
 impl Events {
     /// The table of this name.
@@ -197,114 +131,6 @@ impl Events {
             .await
             .map_err(StateError::while_doing("read an event"))?;
         answer.item.map(read_event).transpose()
-    }
-
-    /// Events of an organization, newest first, from `start` back to `oldest`.
-    ///
-    /// A page may hold fewer than `limit` events, even none, and still have a next one.
-    ///
-    /// # Errors
-    /// DynamoDB did not answer.
-    pub async fn list(
-        &self,
-        organization: OrganizationId,
-        filter: &EventFilter,
-        start: Position,
-        oldest: Timestamp,
-        limit: usize,
-    ) -> Result<Page<StoredEvent>, StateError> {
-        let last_month = month_of(oldest);
-        let mut position = start;
-        let mut items: Vec<StoredEvent> = Vec::new();
-        for _ in 0..MAX_REQUESTS {
-            if position.month < last_month {
-                return Ok(Page { items, next: None });
-            }
-            let (found, more) = self
-                .list_month(organization, filter, &position, limit)
-                .await?;
-            let kept = |event: &StoredEvent| event.id.created_at() >= oldest;
-            items.extend(found.into_iter().filter(kept));
-            if items.len() >= limit {
-                items.truncate(limit);
-                break;
-            }
-            position = match (more, keyspace::previous_month(&position.month)) {
-                (Some(last), _) => Position::after(last),
-                (None, Some(month)) => Position {
-                    month,
-                    before: None,
-                },
-                (None, None) => return Ok(Page { items, next: None }),
-            };
-        }
-        let next = match items.last() {
-            Some(last) if items.len() == limit => Position::after(last.id),
-            _ => position,
-        };
-        Ok(Page {
-            items,
-            next: Some(next.to_string()),
-        })
-    }
-
-    /// One request: events of one month that pass the filter, and how far it got when there are more.
-    async fn list_month(
-        &self,
-        organization: OrganizationId,
-        filter: &EventFilter,
-        position: &Position,
-        limit: usize,
-    ) -> Result<(Vec<StoredEvent>, Option<EventId>), StateError> {
-        let filtered = filter.event_type.is_some() || filter.credential_id.is_some();
-        let mut names = HashMap::new();
-        let mut values: HashMap<String, AttributeValue> = HashMap::from([
-            (
-                ":partition".to_owned(),
-                text(keyspace::month(organization, &position.month)),
-            ),
-            (
-                ":before".to_owned(),
-                text(
-                    position
-                        .before
-                        .map_or_else(|| "evt_~".to_owned(), |id| id.to_string()),
-                ),
-            ),
-        ]);
-        let mut conditions = Vec::new();
-        if let Some(event_type) = filter.event_type {
-            conditions.push("#type = :type");
-            names.insert("#type".to_owned(), "type".to_owned());
-            values.insert(":type".to_owned(), text(event_type.name()));
-        }
-        if let Some(credential_id) = &filter.credential_id {
-            conditions.push("credential_id = :credential");
-            values.insert(":credential".to_owned(), text(credential_id));
-        }
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :partition AND sk < :before")
-            .set_filter_expression((!conditions.is_empty()).then(|| conditions.join(" AND ")))
-            .set_expression_attribute_names((!names.is_empty()).then_some(names))
-            .set_expression_attribute_values(Some(values))
-            .scan_index_forward(false)
-            // A filter runs after the limit: read on in larger steps.
-            .set_limit(if filtered {
-                None
-            } else {
-                i32::try_from(limit).ok()
-            })
-            .send()
-            .await
-            .map_err(StateError::while_doing("list events"))?;
-        let last = page_end(answer.last_evaluated_key, keyspace::SK);
-        let last = last.and_then(|last| last.parse().ok());
-        let items = answer.items.unwrap_or_default();
-        let events = items.into_iter().filter_map(read_or_report).collect();
-        Ok((events, last))
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) const SIGNING_KEY_PREFIX: &str = "jwk#";
 pub(crate) const KEY_PREFIX: &str = "key#";
 pub(crate) const RELAY_PREFIX: &str = "relay#";
 pub(crate) const CREDENTIAL_PREFIX: &str = "credential#";
+pub(crate) const RECIPIENT_PREFIX: &str = "recipient#";
+pub(crate) const SERIES_PREFIX: &str = "series#";
 /// Sort key of what an organization is entitled to.
 pub(crate) const ENTITLEMENT: &str = "entitlement";
 /// Sort key of an organization's own row. Sorts after `endpoint#…`, `entitlement`, `health#…` and `jwk#…`, so
@@ -43,6 +45,8 @@ pub(crate) const RECOVERY: &str = "recovery";
 pub(crate) const STUCK: &str = "stuck";
 /// Partition of the index `due` that lists the range replays that are not over.
 pub(crate) const ACTIVE_REPLAYS: &str = "replays";
+/// Partition of the index `due` that lists the erasures that are not over.
+pub(crate) const ACTIVE_ERASURES: &str = "erasures";
 
 pub(crate) fn organization(id: OrganizationId) -> String {
     format!("org#{id}")
@@ -107,12 +111,12 @@ pub(crate) fn late(organization: OrganizationId) -> String {
 
 /// The last certificate of a series.
 pub(crate) fn series(digest: &str) -> String {
-    format!("series#{digest}")
+    format!("{SERIES_PREFIX}{digest}")
 }
 
 /// A recipient in the organization's directory, by the source's id.
 pub(crate) fn recipient(id: &str) -> String {
-    format!("recipient#{id}")
+    format!("{RECIPIENT_PREFIX}{id}")
 }
 
 /// An achievement in the organization's directory, by the source's id.
@@ -166,8 +170,8 @@ pub(crate) fn quarantine(organization: OrganizationId) -> String {
     format!("org#{organization}#quarantine")
 }
 
-/// Whose events or deliveries lie in a partition of [`month`], webhooks in one of [`quarantine`], or
-/// replays in one of [`replays`].
+/// Whose events or deliveries lie in a partition of [`month`], webhooks in one of [`quarantine`],
+/// replays in one of [`replays`], or erasures in one of [`erasures`].
 pub(crate) fn organization_of(partition: &str) -> Option<OrganizationId> {
     partition.split('#').nth(1)?.parse().ok()
 }
@@ -248,6 +252,11 @@ pub(crate) fn audited(bucket: Bucket) -> String {
 /// The range replays of an organization lie together.
 pub(crate) fn replays(organization: OrganizationId) -> String {
     format!("org#{organization}#replays")
+}
+
+/// The erasures of an organization lie together.
+pub(crate) fn erasures(organization: OrganizationId) -> String {
+    format!("org#{organization}#erasures")
 }
 
 /// The lines of an organization's audit log lie together.

@@ -27,6 +27,7 @@ use crate::error::{Chain, StateError};
 use crate::event_row::event_key;
 use crate::events::{Events, StoredEvent, month_of, read_or_report};
 use crate::keyspace;
+use crate::organization::Keeping;
 use crate::rows::{Item, from_item, key, page_end, put, text, to_item};
 
 /// How long after its id was made the write of an event may begin.
@@ -92,8 +93,8 @@ impl Events {
         Err(StateError::contended("make a place for an event"))
     }
 
-    /// Events of an organization after a place and not older than `oldest`, in the order of their places. What
-    /// is younger than five seconds is not there yet.
+    /// Events of an organization after a place and that are kept, in the order of their places. What is
+    /// younger than five seconds is not there yet.
     ///
     /// A page may hold fewer than `limit` events, even none, and there may be more all the same.
     ///
@@ -104,9 +105,10 @@ impl Events {
         organization: OrganizationId,
         after: Option<EventId>,
         event_type: Option<EventType>,
-        (oldest, limit): (Timestamp, usize),
+        (keeping, limit): (Keeping, usize),
         now: Timestamp,
     ) -> Result<Followed, StateError> {
+        let oldest = keeping.oldest();
         let until = now.checked_sub(SHOWN_AFTER).unwrap_or(oldest);
         let end = EventId::greatest_before(until);
         let begins = EventId::greatest_before(oldest);
@@ -129,7 +131,7 @@ impl Events {
             for event in found {
                 place = event.place();
                 seen = Some(place);
-                if event_type.is_none_or(|it| it == event.event_type) && event.is_kept(now) {
+                if event_type.is_none_or(|it| it == event.event_type) && event.is_kept(keeping) {
                     items.push(event);
                 }
                 if items.len() == limit {

@@ -20,7 +20,7 @@ use serde_json::Value;
 use tracing::{info, warn};
 
 use crate::accept::{IdempotencyRow, Receipt, Submission, wake};
-use crate::accounts::{Account, Organization};
+use crate::accounts::Account;
 use crate::billing::Change;
 use crate::clock::Clock;
 use crate::delivery::Delivery;
@@ -28,6 +28,7 @@ use crate::endpoints::Endpoint;
 use crate::error::StateError;
 use crate::events::Events;
 use crate::limits::{Flow, Limited, Limits, Rate, Taken};
+use crate::organization::Organization;
 use crate::queue::DeliveryQueue;
 
 /// How long something that was told is not told again: longer than a message comes back.
@@ -221,7 +222,7 @@ pub struct Teller<'a> {
     pub queue: &'a DeliveryQueue,
     /// How much an organization is told.
     pub limits: &'a Limits,
-    /// How long events are kept.
+    /// How long events are kept where their organization does not say.
     pub retention: SignedDuration,
 }
 
@@ -364,7 +365,9 @@ mod tests {
                 name: String::new(),
                 time_zone: "UTC".to_owned(),
                 reminder_days: ReminderDays::default(),
+                retention_days: None,
                 created_at: at(0),
+                revision: 0,
             },
             endpoints: vec![
                 endpoint('A', &all),

@@ -15,6 +15,7 @@ use crate::bodies;
 use crate::error::{Chain, StateError};
 use crate::events::Events;
 use crate::keyspace;
+use crate::organization::Keeping;
 use crate::relays::Relay;
 use crate::rows::{Item, Page, from_item, key, page_end, sort_key, text, to_item};
 
@@ -116,9 +117,10 @@ impl Quarantined {
         self.body_length
     }
 
-    /// Whether it is still to be shown and replayed: the clock decides, not the deletion.
-    pub fn is_kept(&self, now: Timestamp) -> bool {
-        now.as_second() < self.ttl
+    /// Whether it is still to be shown and replayed.
+    pub fn is_kept(&self, keeping: Keeping) -> bool {
+        let until = Timestamp::from_second(self.ttl).unwrap_or(Timestamp::MAX);
+        keeping.keeps(self.id.created_at(), until)
     }
 }
 
@@ -154,7 +156,7 @@ impl Events {
         &self,
         organization: OrganizationId,
         id: QuarantineId,
-        now: Timestamp,
+        keeping: Keeping,
     ) -> Result<Option<Quarantined>, StateError> {
         let answer = self
             .client
@@ -166,7 +168,7 @@ impl Events {
             .await
             .map_err(StateError::while_doing("read a quarantined webhook"))?;
         let webhook: Option<Quarantined> = answer.item.map(from_item).transpose()?;
-        Ok(webhook.filter(|webhook| webhook.is_kept(now)))
+        Ok(webhook.filter(|webhook| webhook.is_kept(keeping)))
     }
 
     /// Quarantined webhooks, newest first, from before `before`. A page may hold fewer than `limit`.
@@ -178,7 +180,7 @@ impl Events {
         organization: OrganizationId,
         before: Option<QuarantineId>,
         limit: usize,
-        now: Timestamp,
+        keeping: Keeping,
     ) -> Result<Page<Quarantined>, StateError> {
         let before = before.map_or_else(|| "qrt_~".to_owned(), |id| id.to_string());
         let answer = self
@@ -197,7 +199,7 @@ impl Events {
         let items = answer.items.unwrap_or_default().into_iter();
         let items = items.filter_map(read_or_report);
         Ok(Page {
-            items: items.filter(|webhook| webhook.is_kept(now)).collect(),
+            items: items.filter(|webhook| webhook.is_kept(keeping)).collect(),
             next,
         })
     }
@@ -321,8 +323,14 @@ mod tests {
     fn the_clock_decides_until_when_it_is_kept() {
         let webhook = webhook();
         let end = now() + SignedDuration::from_hours(24);
-        assert!(webhook.is_kept(end - SignedDuration::from_secs(1)));
-        assert!(!webhook.is_kept(end));
+        let year = SignedDuration::from_hours(24 * 365);
+        let is_kept = |retention, now| webhook.is_kept(Keeping::all(retention, now));
+        assert!(is_kept(year, end - SignedDuration::from_secs(1)));
+        assert!(!is_kept(year, end));
+        assert!(!is_kept(
+            SignedDuration::from_hours(1),
+            now() + SignedDuration::from_hours(1)
+        ));
     }
 
     #[test]

@@ -95,7 +95,8 @@ impl Replay {
         // What was told of an endpoint is no past that another one makes up for.
         let is_subscribed =
             endpoint.event_types.includes(event.event_type) && !event.event_type.is_operational();
-        (self.types.is_empty() || self.types.contains(&event.event_type))
+        !event.is_erased
+            && (self.types.is_empty() || self.types.contains(&event.event_type))
             && (is_accepted || self.backfill && is_subscribed)
     }
 
@@ -185,6 +186,7 @@ mod tests {
             id: EventId::NIL,
             event_type: EventType::CredentialIssued,
             endpoints,
+            is_erased: false,
         }
     }
 

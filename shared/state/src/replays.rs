@@ -5,6 +5,7 @@
 //! done already shows in the rows.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -48,7 +49,7 @@ pub struct Replayer<'a> {
     pub deliveries: &'a Deliveries,
     /// The queue.
     pub queue: &'a DeliveryQueue,
-    /// How long deliveries are kept.
+    /// How long deliveries are kept where their organization does not say.
     pub retention: SignedDuration,
 }
 
@@ -99,18 +100,24 @@ impl Replayer<'_> {
             // What was read seconds ago may be older than the endpoint, or the payment.
             account = self.accounts.refresh(organization, now).await?;
         }
-        let Some(endpoint) = self.target(replay, account.as_deref(), now) else {
+        let target = self.target(replay, account.as_deref(), now);
+        let Some((account, endpoint)) = account.as_deref().zip(target) else {
             replay.state = ReplayState::Stopped;
             self.deliveries.save_replay(replay, now).await?;
             return Ok(false);
         };
+        let retention = account.organization.retention(self.retention);
         if replay.is_release {
-            return self.release_some(replay, now).await;
+            return self.release_some(replay, retention, now).await;
         }
+        // What was kept when the replay began may not be kept any more.
+        let oldest = account.organization.keeping(self.retention, now).oldest();
+        let since = replay.since.max(oldest).min(replay.until);
+        let after = replay.after.filter(|after| after.created_at() >= since);
         let page = self.events.accepted_between(
             replay.organization_id,
-            replay.after,
-            (replay.since, replay.until),
+            after,
+            (since, replay.until),
             PAGE,
         );
         let page = page.await?;
@@ -121,7 +128,8 @@ impl Replayer<'_> {
             .collect();
         let keys = wanted.iter().map(|event| event.delivery(endpoint.id));
         let rows = self.deliveries.recent_rows(keys).await?;
-        self.send_page(replay, &wanted, rows, now).await?;
+        self.send_page(replay, &wanted, rows, retention, now)
+            .await?;
 
         replay.examined += page.items.len() as u64;
         match page.next {
@@ -137,6 +145,7 @@ impl Replayer<'_> {
         replay: &mut Replay,
         wanted: &[&AcceptedEvent],
         mut rows: HashMap<DeliveryKey, Result<Delivery, StateError>>,
+        retention: SignedDuration,
         now: Timestamp,
     ) -> Result<(), StateError> {
         let mut chosen = Vec::new();
@@ -162,7 +171,8 @@ impl Replayer<'_> {
                 wake_ups.push((delivery.wake_up(), delivery.wait(now)));
             }
         }
-        self.send_chosen(replay, chosen, wake_ups, now).await
+        self.send_chosen(replay, chosen, wake_ups, retention, now)
+            .await
     }
 
     /// Starts these deliveries again, each at its time, and sends their wake-ups beside others.
@@ -171,6 +181,7 @@ impl Replayer<'_> {
         replay: &mut Replay,
         chosen: Vec<(Delivery, Timestamp)>,
         mut wake_ups: Vec<(WakeUp, Duration)>,
+        retention: SignedDuration,
         now: Timestamp,
     ) -> Result<(), StateError> {
         let this = &*replay;
@@ -184,7 +195,7 @@ impl Replayer<'_> {
                 };
                 let chooses = |current: &Delivery| this.chooses(current);
                 self.deliveries
-                    .restart(delivery, restart, chooses, self.retention, now)
+                    .restart(delivery, restart, chooses, retention, now)
             })
             .collect();
         let written = stream::iter(writes).buffered(WRITES_AT_ONCE);
@@ -288,19 +299,29 @@ impl Deliveries {
     /// # Errors
     /// DynamoDB did not answer.
     pub async fn active_replays(&self) -> Result<Vec<(OrganizationId, ReplayId)>, StateError> {
+        self.active(keyspace::ACTIVE_REPLAYS, "list active replays")
+            .await
+    }
+
+    /// Whose work and which a partition of the index `due` lists, oldest first.
+    pub(crate) async fn active<I: FromStr>(
+        &self,
+        partition: &str,
+        doing: &'static str,
+    ) -> Result<Vec<(OrganizationId, I)>, StateError> {
         let mut items = self
             .client
             .query()
             .table_name(&self.table)
             .index_name("due")
-            .key_condition_expression("due = :replays")
-            .expression_attribute_values(":replays", text(keyspace::ACTIVE_REPLAYS))
+            .key_condition_expression("due = :partition")
+            .expression_attribute_values(":partition", text(partition))
             .into_paginator()
             .items()
             .send();
         let mut active = Vec::new();
         while let Some(item) = items.next().await {
-            let item = item.map_err(StateError::while_doing("list active replays"))?;
+            let item = item.map_err(StateError::while_doing(doing))?;
             let partition = item.get(PK).and_then(|pk| pk.as_s().ok());
             let organization = partition.and_then(|pk| keyspace::organization_of(pk));
             let id = sort_key(&item).and_then(|sk| sk.parse().ok());

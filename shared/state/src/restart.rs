@@ -35,6 +35,7 @@ impl Delivery {
         self.deferred = None;
         self.skipped = None;
         self.held = None;
+        self.cancelled = None;
         self.replays += 1;
         self.replayed_by = restart.by.or(self.replayed_by);
         self.even_if_disabled = restart.even_if_disabled;

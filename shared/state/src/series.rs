@@ -1,5 +1,7 @@
 //! Certificates that may be the same one, asked for again: those of a source that gives them no id.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use payload::id::OrganizationId;
 use payload::timestamp;
@@ -22,6 +24,12 @@ pub(crate) struct SeriesRow {
 }
 
 impl SeriesRow {
+    /// Whether one of these credentials is the last certificate of the series, or the one before.
+    pub(crate) fn is_of_any(&self, credentials: &BTreeSet<String>) -> bool {
+        let mut of_series = [Some(&self.credential_id), self.previous.as_ref()].into_iter();
+        of_series.any(|it| it.is_some_and(|it| credentials.contains(it)))
+    }
+
     /// Whether there was a certificate of the series beside this one.
     pub(crate) fn has_another(&self, credential: Option<&String>) -> bool {
         let mut of_series = [Some(&self.credential_id), self.previous.as_ref()].into_iter();

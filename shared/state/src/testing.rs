@@ -9,12 +9,13 @@ use payload::event_type::{EventType, Subscription};
 use payload::expiry::ReminderDays;
 use serde_json::Value;
 
-use crate::accounts::{Account, Organization};
+use crate::accounts::Account;
 use crate::billing::Entitled;
 use crate::delivery_key::DeliveryKey;
 use crate::endpoints::Endpoint;
 use crate::events::StoredEvent;
 use crate::keyring::Keyring;
+use crate::organization::Organization;
 
 /// An organization with one enabled endpoint that wants everything.
 pub fn account(key: DeliveryKey) -> Account {
@@ -24,7 +25,9 @@ pub fn account(key: DeliveryKey) -> Account {
         name: "Test".to_owned(),
         time_zone: "UTC".to_owned(),
         reminder_days: ReminderDays::default(),
+        retention_days: None,
         created_at,
+        revision: 0,
     };
     let endpoint = Endpoint {
         name: "Test".to_owned(),
@@ -72,6 +75,7 @@ pub fn event(key: DeliveryKey) -> StoredEvent {
         body: b"{}".to_vec(),
         converted: None,
         late: None,
+        erased_at: None,
         kept_until: Timestamp::MAX,
     }
 }

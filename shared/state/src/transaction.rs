@@ -97,6 +97,19 @@ impl Accounts {
             .build()
     }
 
+    /// The same for a row that was never changed since it was made.
+    pub(crate) fn put_on_first(&self, row: Item) -> TransactWriteItem {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(row))
+            // NeverChanged. read (no revision) → [somebody writes revision 1] → this write: not over it.
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(revision)")
+            .build();
+        TransactWriteItem::builder()
+            .put(put.expect("table and item are set"))
+            .build()
+    }
+
     /// Writes a row in place of one that is there.
     pub(crate) fn put_if_there(&self, row: Item) -> TransactWriteItem {
         let put = Put::builder()

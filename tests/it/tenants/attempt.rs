@@ -249,7 +249,7 @@ impl Ids<'_> {
             "data": {"credential": {"id": format!("credential {}", choice % 4)}, "recipient": {"id": "42"}},
         });
         match route {
-            "organizations" => json!({"name": "Mine"}),
+            "organizations" | "organizations/{organization}" => json!({"name": "Mine"}),
             "endpoints" => {
                 json!({"url": "https://api.example.com/", "event_types": ["*"], "enabled": false})
             }

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use crate::later;
 use crate::receiver::Receiver;
 use crate::routes::items;
 use crate::source::now;
-use crate::stack::{Organization, Stack, text};
+use crate::stack::{Organization, Stack, text, until};
 use crate::stripe::Customer;
 
 /// An organization with what it has.
@@ -101,6 +103,15 @@ impl Tenant {
             };
             api.put(&format!("{of}/42"), body).await.expect(200);
         }
+        let erasure = api.delete("recipients/nobody@example.com").await;
+        let erasure = text(&erasure.expect(202), "id");
+        until("nothing is erased any more", async || {
+            later::recover(stack, SignedDuration::ZERO).await;
+            let erasure = api.get(&format!("erasures/{erasure}")).await.expect(200);
+            (erasure["state"] == "done").then_some(()).ok_or(erasure)
+        })
+        .await;
+        keep("{erasure}", erasure);
         let audit = api.get("audit").await.expect(200);
         for line in items(&audit) {
             keep("{line}", text(line, "id"));
@@ -147,6 +158,7 @@ impl Tenant {
             "relays",
             "quarantine",
             "audit",
+            "erasures",
             "recipients/42",
             "achievements/42",
             "credentials/credential 0",

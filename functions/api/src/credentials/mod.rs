@@ -132,11 +132,12 @@ pub(crate) async fn get(
     let account = call.recent_account(api).await?;
     let allowance = call.allowance(api).await?;
     let organization = account.organization.id;
+    let keeping = api.keeping(&account.organization, call.now);
     let credential = find(api, organization, &id).await?;
     let ids = credential.lifecycle.events().rev();
     let told = try_join_all(ids.map(|id| async move {
         let event = api.events.get(organization, id).await?;
-        let kept = event.filter(|event| event.is_kept(call.now));
+        let kept = event.filter(|event| event.is_kept(keeping));
         let Some(event) = kept else {
             return Ok::<_, StateError>(None);
         };

@@ -19,7 +19,6 @@ use jiff::{SignedDuration, Timestamp};
 use payload::id::{EndpointId, EventId, OrganizationId};
 use tracing::error;
 
-use crate::accounts::Organization;
 use crate::billing::settlement::Release;
 use crate::deliveries::Deliveries;
 use crate::delivery_key::DeliveryKey;
@@ -27,6 +26,7 @@ use crate::delivery_status::DeliveryStatus;
 use crate::endpoints::Endpoint;
 use crate::error::{Chain, StateError};
 use crate::keyspace;
+use crate::organization::Organization;
 use crate::replay::{Replay, ReplayState};
 use crate::replays::Replayer;
 use crate::rows::text;
@@ -78,6 +78,7 @@ impl Replayer<'_> {
     pub(crate) async fn release_some(
         &self,
         replay: &mut Replay,
+        retention: SignedDuration,
         now: Timestamp,
     ) -> Result<bool, StateError> {
         let page =
@@ -100,7 +101,8 @@ impl Replayer<'_> {
                 Some(Ok(_)) | None => {}
             }
         }
-        self.send_chosen(replay, chosen, Vec::new(), now).await?;
+        self.send_chosen(replay, chosen, Vec::new(), retention, now)
+            .await?;
         replay.examined += page.items.len() as u64;
         replay.after = page.next;
         if replay.after.is_none() && now >= replay.created_at + LOOKS_FOR {
