@@ -8,6 +8,8 @@ use crate::source::now;
 use crate::stack::{Organization, Stack, text};
 use crate::{stripe, workspace};
 
+/// The organization in the paths of samples.
+const EXAMPLE: &str = "org_01ARZ3NDEKTSV4RRFFQ69G5FAV";
 /// Stands in the samples where a key belongs.
 const PLACEHOLDER: &str = "ck_live_replace_with_an_api_key";
 /// Stands in the path of a source system's webhook where the token of its relay belongs.
@@ -50,6 +52,10 @@ fn authorized(stack: &Stack, college: &Organization, mut sample: Value) -> Value
     );
     sample["headers"]["authorization"] = json!(format!("Bearer {}", stack.platform_key));
     sample["headers"]["x-organization-id"] = json!(college.id);
+    // Where the path names an organization, it is this one.
+    let path = text(&sample, "rawPath").replace(EXAMPLE, &college.id);
+    sample["rawPath"] = json!(path);
+    sample["requestContext"]["http"]["path"] = json!(path);
     sample
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lambda_http::{Body, Response};
-use payload::expiry::ReminderDays;
+use payload::expiry::{InvalidReminderDays, ReminderDays};
 use payload::fields::{Fields, MAX_NAME, read_strictly};
 use payload::id::OrganizationId;
 use payload::timestamp;
@@ -28,6 +28,7 @@ struct View<'o> {
     time_zone: &'o str,
     /// Null: as the deployment says.
     retention_days: Option<u8>,
+    reminder_days: &'o ReminderDays,
     #[serde(serialize_with = "timestamp::serialize")]
     created_at: Timestamp,
 }
@@ -39,6 +40,7 @@ impl<'o> View<'o> {
             name: &organization.name,
             time_zone: &organization.time_zone,
             retention_days: organization.retention_days,
+            reminder_days: &organization.reminder_days,
             created_at: organization.created_at,
         }
     }
@@ -49,6 +51,7 @@ struct Settings {
     name: String,
     time_zone: String,
     retention_days: Option<u8>,
+    reminder_days: ReminderDays,
 }
 
 impl Settings {
@@ -68,6 +71,7 @@ impl Settings {
             name,
             time_zone,
             retention_days: read_retention(fields),
+            reminder_days: read_reminders(fields),
         }
     }
 
@@ -77,6 +81,7 @@ impl Settings {
             name: self.name,
             time_zone: self.time_zone,
             retention_days: self.retention_days,
+            reminder_days: self.reminder_days,
             ..organization.clone()
         }
     }
@@ -93,12 +98,24 @@ fn read_retention(fields: &mut Fields<'_>) -> Option<u8> {
     days
 }
 
+fn read_reminders(fields: &mut Fields<'_>) -> ReminderDays {
+    const MEMBER: &str = "reminder_days";
+    let Some(days) = fields.take(MEMBER) else {
+        return ReminderDays::default();
+    };
+    serde_json::from_value(days).unwrap_or_else(|_| {
+        fields.fault(MEMBER, &InvalidReminderDays.to_string());
+        ReminderDays::default()
+    })
+}
+
 /// The settings as the audit log shows them.
 fn shown(organization: &Organization) -> Map<String, Value> {
     let settings = json!({
         "name": organization.name,
         "time_zone": organization.time_zone,
         "retention_days": organization.retention_days,
+        "reminder_days": organization.reminder_days,
     });
     match settings {
         Value::Object(settings) => settings,
@@ -106,7 +123,7 @@ fn shown(organization: &Organization) -> Map<String, Value> {
     }
 }
 
-/// `POST /organizations {"name", "time_zone"?, "retention_days"?}`.
+/// `POST /organizations {"name", "time_zone"?, "retention_days"?, "reminder_days"?}`.
 pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>, Problem> {
     call.require_platform()?;
     let settings = read_strictly(reply::read_object(call.request)?, Settings::read)
@@ -116,7 +133,7 @@ pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>,
         id,
         name: settings.name,
         time_zone: settings.time_zone,
-        reminder_days: ReminderDays::default(),
+        reminder_days: settings.reminder_days,
         retention_days: settings.retention_days,
         created_at: call.now,
         revision: 0,
@@ -150,6 +167,12 @@ pub(crate) async fn update(
         &current.id,
         changes,
     );
+    if changed.reminder_days != current.reminder_days {
+        // Before the change: noted for nothing, it changes nothing.
+        api.credentials
+            .note_rescheduling(current.id, call.now)
+            .await?;
+    }
     // Not again on top of the other's: what is left out here would undo it.
     if api.accounts.update_organization(&changed, &line).await? {
         return Ok(reply::json(200, &View::new(&changed)));

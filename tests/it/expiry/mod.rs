@@ -14,9 +14,14 @@ use crate::samples;
 use crate::stack::{Organization, Stack, text};
 
 /// So many hours from the time of the test; before it where negative.
-#[expect(clippy::disallowed_methods, reason = "a test has a clock of its own")]
 fn in_hours(hours: i64) -> String {
-    timestamp::canonical(Timestamp::now() + SignedDuration::from_hours(hours))
+    in_minutes(60 * hours)
+}
+
+/// The same in minutes.
+#[expect(clippy::disallowed_methods, reason = "a test has a clock of its own")]
+fn in_minutes(minutes: i64) -> String {
+    timestamp::canonical(Timestamp::now() + SignedDuration::from_mins(minutes))
 }
 
 /// The scheduled invocation of `events/expiry`.

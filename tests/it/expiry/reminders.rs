@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{check, in_hours, issue, types};
 use crate::receiver::Receiver;
-use crate::stack::Stack;
+use crate::stack::{Organization, Stack};
 
 const DAY: i64 = 24;
 
@@ -109,4 +109,58 @@ async fn a_new_date_has_its_own_reminders() {
         "credential.expiring",
     ];
     assert_eq!(types(&college, "a").await, expiring);
+}
+
+#[tokio::test]
+async fn other_reminders_are_those_of_the_credentials_that_are_there_too() {
+    let data = tempfile::tempdir().expect("a folder");
+    let stack = Stack::start_on(data.path()).await;
+    let college = stack.create_organization().await;
+    let id = college.id.clone();
+    // Ends after the furthest reminder, and before the one that is to come.
+    issue(&college, "a", &in_hours(40 * DAY)).await;
+    issue(&college, "b", &in_hours(100 * DAY)).await;
+    issue(&college, "c", &in_hours(7 * DAY - 1)).await;
+    assert_eq!(check(&stack).await["notices_expiring"], 1);
+    let path = format!("organizations/{id}");
+    let shown = stack.platform().get(&path).await.expect(200);
+    assert_eq!(shown["reminder_days"], json!([30, 7, 1]));
+    let put = json!({"name": "College", "reminder_days": [2, 45, 2]});
+    let shown = college.api.put(&path, put).await.expect(200);
+    assert_eq!(shown["reminder_days"], json!([45, 2]));
+    for wrong in [
+        json!([0]),
+        json!((1..12).collect::<Vec<_>>()),
+        json!("7"),
+        json!([1.5]),
+    ] {
+        let put = json!({"name": "College", "reminder_days": wrong});
+        let refused = college.api.put(&path, put).await;
+        assert_eq!(refused.refusal(422, "validation_error"), ["/reminder_days"]);
+    }
+    // Who has read the organization a moment ago still goes by what it was.
+    assert_eq!(check(&stack).await["notices_moved_on"], 0);
+    drop(stack);
+
+    let data = data.path().to_str().expect("a plain name");
+    let soon = super::in_minutes(2);
+    let stack = Stack::launch(&["--data", data, "--now", &soon]).await;
+    let report = check(&stack).await;
+    // All three: the last is reminded of two days before, not of one.
+    assert_eq!(report["notices_moved_on"], 3, "{report:#}");
+    let report = check(&stack).await;
+    assert_eq!(
+        (&report["notices_moved_on"], &report["notices_expiring"]),
+        (&json!(0), &json!(1))
+    );
+    let college = Organization {
+        api: stack.platform().acting_for(&id),
+        id,
+    };
+    let event = college
+        .api
+        .pages("events?type=credential.expiring&credential_id=a", 10)
+        .await;
+    assert_eq!(event.len(), 1);
+    assert_eq!(types(&college, "b").await, ["credential.issued"]);
 }
