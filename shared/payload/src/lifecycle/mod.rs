@@ -116,7 +116,8 @@ impl Lifecycle {
             EventType::CredentialDeclined => {
                 lifecycle.declined_at.get_or_insert(moment.at);
             }
-            EventType::CredentialExpired => {
+            // What is derived from a date is said by that date, as long as it counts.
+            EventType::CredentialExpired if is_said => {
                 let said = said.expired_at.unwrap_or(moment.at);
                 lifecycle.expired = Some(Word { moment, said });
             }

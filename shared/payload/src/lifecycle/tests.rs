@@ -149,6 +149,27 @@ fn a_renewal_ends_an_expiry_from_before_it_and_nothing_else() {
 }
 
 #[test]
+fn an_expiry_that_was_derived_from_a_date_ends_with_it() {
+    let issued = expiring(CredentialIssued, 0, 100);
+    let mut derived = facts(Credential {
+        expires_at: Some(at(100)),
+        ..Credential::default()
+    });
+    derived.source.derived = true;
+    let over = issued.merge(Lifecycle::of(CredentialExpired, moment(100, 1), &derived));
+    assert_eq!(over.status(at(100)), Expired);
+    // Its platform says another date, after that one or only told after it.
+    for later in [
+        expiring(CredentialAccepted, 150, 400),
+        expiring(CredentialRenewed, 50, 400),
+    ] {
+        let later = over.clone().merge(later);
+        assert_eq!(later.status(at(399)), Valid);
+        assert_eq!(later.end_to_announce(), Some(at(400)));
+    }
+}
+
+#[test]
 fn a_date_by_hand_counts_from_when_it_is_set() {
     let over = expiring(CredentialIssued, 0, 100).merge(plain(CredentialExpired, 100));
     let later = over
