@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 pub use self::announcement::announcement;
 pub use self::reminder_days::{InvalidReminderDays, MAX_DAYS, MAX_REMINDERS, ReminderDays};
-use crate::timestamp;
 
 /// A notice that comes this long after its time is late: a checker that runs once a day has missed it.
 const LATE_AFTER: SignedDuration = SignedDuration::from_hours(25);
@@ -63,8 +62,7 @@ impl Notice {
 /// What was announced last, and of which end. Everything nearer is still to be announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announced {
-    /// The end that it was about.
-    #[serde(serialize_with = "timestamp::serialize")]
+    /// The end that it was about, to the microsecond: it is compared with the end as it was said.
     pub expires_at: Timestamp,
     /// In how many days it was then: the notice.
     #[serde(rename = "days_before")]

@@ -154,10 +154,13 @@ fn a_notice_is_late_when_a_daily_run_has_missed_it() {
 
 #[test]
 fn what_was_announced_reads_back_as_it_was_written() {
-    for notice in [Notice::Expired, Notice::Expiring(7)] {
-        let announced = announced(notice).unwrap();
-        let text = serde_json::to_string(&announced).unwrap();
-        assert_eq!(serde_json::from_str::<Announced>(&text).unwrap(), announced);
+    for expires_at in [END, "2028-03-31T23:59:59.999999Z"] {
+        for notice in [Notice::Expired, Notice::Expiring(7)] {
+            let expires_at = at(expires_at);
+            let announced = Announced { expires_at, notice };
+            let text = serde_json::to_string(&announced).unwrap();
+            assert_eq!(serde_json::from_str::<Announced>(&text).unwrap(), announced);
+        }
     }
 }
 
