@@ -1,8 +1,10 @@
 //! Accepting an event: the writes that make it durable, and the wake-ups that get it going.
 //!
 //! First the idempotency row fixes the event's id, then the event is written under that id and, side
-//! by side, what it says of its credential; then a wake-up per endpoint is sent. A crash in between loses nothing that was answered: the sender's
-//! retry finds the idempotency row, continues with the same id and does what is missing.
+//! by side, what it says of its credential; then a wake-up per endpoint is sent. A crash in between loses nothing
+//! that was answered: the sender's retry finds the idempotency row, continues with the same id and does what is
+//! missing. What certhooks derives has no sender: the checker does it again as long as the credential is due, so
+//! the event is written before its credential moves on.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -191,14 +193,17 @@ impl Events {
         }
         let write = self.write(id, submission, clock);
         let remember = |accepting| credentials.remember(organization, accepting, recalled, clock);
-        let (receipt, written) = if is_first {
+        // WrittenBeforeMovedOn. What is derived is begun again because its credential is due:
+        //   event ── [crash: still due, the same id] ── credential moves on
+        let (receipt, written) = if is_first && !is_derived {
             try_join(write, remember(accepting)).await?.0
         } else {
             let (receipt, written) = write.await?;
-            // The same event in other words: the first words count, unless they were never written. And what
-            // was erased is not remembered again because its sender repeats it.
-            let is_same = is_same && !is_derived && id == first.event_id;
-            if written || (is_same && !receipt.is_erased) {
+            // The same event in other words: the first words count, unless they were never written. But that a
+            // platform says of an end what was announced before counts for its credential. And what was erased
+            // is not remembered again because its sender repeats it.
+            let is_said = !is_derived && (is_same || id != first.event_id);
+            if written || (is_said && !receipt.is_erased) {
                 remember(accepting).await?;
             } else if let Some(facts) = as_derived.filter(|_| !receipt.is_erased) {
                 // What was written says when it happened.
