@@ -1,5 +1,7 @@
 //! One credential that is due.
 
+use std::sync::Arc;
+
 use payload::expiry::{Announced, Notice, announcement};
 use payload::idempotency::IdempotencyKey;
 use state::{Acceptance, Account, StateError, Submission, Watched};
@@ -26,7 +28,7 @@ impl Run<'_> {
     pub(crate) async fn announce(self, watched: &Watched) -> Result<Done, StateError> {
         let expiry = self.expiry;
         let now = self.time.began_at();
-        let account = expiry.accounts.account(watched.organization, now).await?;
+        let account = self.account(watched).await?;
         let Some(account) = account else {
             return Err(StateError::unreadable("read whose credential is due"));
         };
@@ -65,6 +67,17 @@ impl Run<'_> {
             }
             Acceptance::Repeated(_) | Acceptance::Conflict(_) => Done::Repeated,
         })
+    }
+
+    /// Whose credential it is, as it is by now and not as it was when the run began: a long run that went by old
+    /// reminders would undo what another one did for new ones.
+    pub(crate) async fn account(
+        self,
+        watched: &Watched,
+    ) -> Result<Option<Arc<Account>>, StateError> {
+        let now = self.time.clock.now();
+        let account = self.expiry.accounts.account(watched.organization, now);
+        account.await
     }
 
     fn submission<'a>(

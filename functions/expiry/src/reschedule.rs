@@ -45,9 +45,7 @@ impl Run<'_> {
 
     async fn move_on(self, watched: Result<Watched, StateError>) -> Result<bool, StateError> {
         let watched = watched?;
-        let now = self.time.began_at();
-        let account = self.expiry.accounts.account(watched.organization, now);
-        let Some(account) = account.await? else {
+        let Some(account) = self.account(&watched).await? else {
             return Ok(false);
         };
         let reminders = &account.organization.reminder_days;
