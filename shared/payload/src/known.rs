@@ -209,6 +209,11 @@ impl Said {
         }
     }
 
+    /// Whether no source says it, but a date that has come: then it tells nothing that was not known.
+    pub fn is_derived(&self) -> bool {
+        self.lifecycle.first().is_none()
+    }
+
     /// When the credential's validity ends, if it is so many days from its issue, or from its renewal.
     /// A day is 24 hours.
     pub fn valid_for(&self, days: u16) -> Option<Timestamp> {

@@ -234,7 +234,7 @@ pub(crate) fn said_of<'a>(
     Addition {
         organization,
         id,
-        known: Some(&said.known),
+        known: (!said.is_derived()).then_some(&said.known),
         lifecycle: said.lifecycle.clone(),
         announces: said.announces,
         told_in,

@@ -195,6 +195,10 @@ impl Credentials {
         let Some(credential) = &said.credential else {
             return Ok(());
         };
+        // What is derived of a credential makes none: it was erased in between.
+        if said.is_derived() && recalled.credential.is_none() {
+            return Ok(());
+        }
         if let Some(series) = &said.series {
             let place = (organization, series.as_str());
             self.remember_series(place, credential, recalled.series.clone(), clock.read())
