@@ -30,6 +30,7 @@ struct College {
     event: String,
     replay: String,
     relay: String,
+    erasure: String,
     quarantined: String,
     token: String,
 }
@@ -46,6 +47,8 @@ impl College {
             .await;
         let path = format!("endpoints/{}/replay", endpoint.id);
         let replay = api.post(&path, json!({"dry_run": true})).await.expect(202);
+        let erasure = api.delete("recipients/nobody@example.com").await;
+        let erasure = erasure.expect(202);
         let relay = api.post("relays", json!({"dialect": "toolzz"})).await;
         let relay = relay.expect(201);
         let url_path = text(&relay, "url_path");
@@ -63,6 +66,7 @@ impl College {
             event,
             replay: text(&replay, "id"),
             relay: text(&relay, "id"),
+            erasure: text(&erasure, "id"),
             quarantined,
             token,
             organization,
@@ -78,6 +82,7 @@ impl College {
             ("{event}", &self.event),
             ("{replay}", &self.replay),
             ("{relay}", &self.relay),
+            ("{erasure}", &self.erasure),
             ("{quarantine}", &self.quarantined),
             ("{token}", &self.token),
             ("{name}", "activities.certificate.issued"),
