@@ -22,7 +22,7 @@ use crate::{stripe, workspace};
 /// A start with `--processes` may have to compile the functions first.
 const START_DEADLINE: Duration = Duration::from_secs(600);
 /// How long anything that must happen may take.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A running stack. It ends, with all its processes, when it is dropped.
 pub(crate) struct Stack {
