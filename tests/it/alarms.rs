@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::template::{resources, template};
+use crate::resources::{resources, template};
 use crate::workspace;
 
 /// Where an alarm's description sends its reader.

@@ -60,7 +60,7 @@ fn sources(folders: &[&str]) -> Vec<(String, String)> {
 
 /// The files of the tests' own crate.
 fn test_files() -> Vec<String> {
-    let folders = ["tests/it", "tests/model"];
+    let folders = ["tests/it", "tests/model", "tests/notices"];
     folders.into_iter().flat_map(workspace::files).collect()
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Every test starts a stack of its own and makes its own organizations, so the order of tests and
 //! what others leave behind never matter. `stack`, `control`, `caller`, `canaries`, `receiver`, `faults`,
-//! `gauge`, `later`, `logged`, `native`, `samples`, `matrix`, `routes`, `source`, `stripe` and `workspace` are what the
+//! `gauge`, `later`, `logged`, `native`, `samples`, `matrix`, `resources`, `routes`, `source`, `stripe` and `workspace` are what the
 //! tests are written with; each other module holds the tests of one concern.
 #![allow(
     clippy::unwrap_used,
@@ -19,6 +19,7 @@ mod logged;
 mod matrix;
 mod native;
 mod receiver;
+mod resources;
 mod routes;
 mod samples;
 mod source;

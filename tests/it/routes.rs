@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::template::{resources, template};
+use crate::resources::{resources, template};
 use crate::{stripe, workspace};
 
 /// A route below `/api/v1/`.
