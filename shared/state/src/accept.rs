@@ -205,8 +205,9 @@ impl Events {
             let is_said = !is_derived && (is_same || id != first.event_id);
             if written || (is_said && !receipt.is_erased) {
                 remember(accepting).await?;
-            } else if let Some(facts) = as_derived.filter(|_| !receipt.is_erased) {
-                // What was written says when it happened.
+            } else if let Some(facts) = as_derived {
+                // What was written says when it happened. Nothing of a person is in it: a credential that was
+                // erased and issued again moves on too.
                 let said = &Said::of(event_type, moment(receipt.timestamp), &facts);
                 remember(Accepting { said, ..accepting }).await?;
             }
