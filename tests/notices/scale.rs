@@ -79,6 +79,7 @@ async fn run_among(size: usize) -> (BTreeMap<String, u64>, f64) {
     (seen.requests, seconds)
 }
 
+#[expect(clippy::print_stdout, reason = "the result is for people")]
 #[ignore = "a measurement, of minutes"]
 #[test]
 fn a_run_asks_as_much_among_a_million_as_among_ten_thousand() {
