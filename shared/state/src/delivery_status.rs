@@ -22,7 +22,7 @@ pub enum DeliveryStatus {
     Held,
     /// Not sent: the event cannot be said in the endpoint's dialect.
     Skipped,
-    /// Not sent: [`Cancelled`](crate::Cancelled) says why.
+    /// Not sent: [`Cancelled`] says why.
     Cancelled,
     /// Its wake-up was lost, and lost again each time recovery made another: a fault of ours, which an
     /// alarm reports. A redriven message or a replay still delivers it.
