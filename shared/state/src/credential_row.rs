@@ -199,11 +199,11 @@ fn announced(
     end: Option<Timestamp>,
 ) -> Option<Announced> {
     match (before, added) {
-        (Some(before), Some(added)) if before.expires_at == added.expires_at => Some(Announced {
+        (Some(before), Some(added)) if before.is_of(added.expires_at) => Some(Announced {
             notice: before.notice.min(added.notice),
             ..before
         }),
-        (Some(before), Some(_)) if Some(before.expires_at) == end => Some(before),
+        (Some(before), Some(_)) if end.is_some_and(|end| before.is_of(end)) => Some(before),
         (before, added) => added.or(before),
     }
 }

@@ -3,11 +3,13 @@
 //! A reminder is due so many days before the end, as the organization chose, and the end itself when it
 //! comes. A day is 24 hours: neither a change of clocks nor the length of a month moves a notice. Of several
 //! that are due and were not announced only the nearest is: who hears that a credential ends tomorrow need
-//! not hear that it ends within a month. What was announced of one end says nothing of another.
+//! not hear that it ends within a month. What was announced of one end says nothing of another, but ends on one
+//! day in UTC are the same: their notices are.
 
 mod announcement;
 mod reminder_days;
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -62,11 +64,19 @@ impl Notice {
 /// What was announced last, and of which end. Everything nearer is still to be announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announced {
-    /// The end that it was about, to the microsecond: it is compared with the end as it was said.
+    /// The end that it was about.
     pub expires_at: Timestamp,
     /// In how many days it was then: the notice.
     #[serde(rename = "days_before")]
     pub notice: Notice,
+}
+
+impl Announced {
+    /// Whether it was about this end: all ends of a day are the same, as in the key of a notice.
+    pub fn is_of(&self, end: Timestamp) -> bool {
+        let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
+        day(self.expires_at) == day(end)
+    }
 }
 
 /// An end of validity that is announced.
@@ -83,7 +93,7 @@ pub struct Expiry<'a> {
 impl Expiry<'_> {
     /// What is still to be announced, furthest first.
     fn notices(&self) -> impl Iterator<Item = Notice> {
-        let announced = self.announced.filter(|it| it.expires_at == self.at);
+        let announced = self.announced.filter(|it| it.is_of(self.at));
         let reminders = self.reminders.days().iter().copied().map(Notice::Expiring);
         let all = reminders.chain([Notice::Expired]);
         all.filter(move |notice| announced.is_none_or(|it| *notice < it.notice))

@@ -134,6 +134,25 @@ fn what_was_announced_of_another_end_does_not_count() {
 }
 
 #[test]
+fn what_was_announced_of_another_time_of_that_day_counts() {
+    let usual = ReminderDays::default();
+    let before = announced(Notice::Expiring(7));
+    let later = Expiry {
+        at: at("2028-03-31T23:59:59.999999Z"),
+        ..expiry(&usual, before)
+    };
+    assert_eq!(later.due(at("2028-03-30T00:00:00Z")), None);
+    let next_day = Expiry {
+        at: at("2028-04-01T00:00:00Z"),
+        ..later
+    };
+    assert_eq!(
+        next_day.due(at("2028-03-30T00:00:00Z")),
+        Some(Notice::Expiring(7))
+    );
+}
+
+#[test]
 fn an_organization_without_reminders_still_hears_of_the_end() {
     let none = days(&[]);
     let expiry = expiry(&none, None);
