@@ -9,7 +9,8 @@
 //! compares what was announced with what should have been by `model.rs`. `killed.rs` kills a run at each write of
 //! one notice, `order.rs` has orders that chance finds rarely, `cost.rs` and `scale.rs` count what a run asks.
 //!
-//! Not here: how indexes lag behind their tables, and what is removed at the end of its retention.
+//! Not here: how indexes lag behind their tables, what is removed at the end of its retention, and keys that are
+//! free again after 400 days.
 #![allow(
     clippy::unwrap_used,
     reason = "in a test, what is not there is a failure"

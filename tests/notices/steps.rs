@@ -194,7 +194,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..ORGANIZATIONS, days, prop::bool::weighted(0.9))
             .prop_map(|(organization, days, is_done)| Step::Remind(organization, days, is_done)),
         6 => visit().prop_map(Step::Run),
-        3 => (visit(), visit(), 0..120_i64, beside)
+        3 => (visit(), visit(), 0..20_i64, beside)
             .prop_map(|(one, other, later, beside)| Step::Overlap(one, other, later, beside)),
     ]
 }

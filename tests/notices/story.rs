@@ -13,11 +13,14 @@ use crate::world::{Sent, World, id};
 
 /// When each story begins: two months before a leap day.
 const BEGINS: &str = "2027-12-20T09:30:00Z";
+/// A story is over before a key is free again that was claimed in it.
+const LASTS: SignedDuration = SignedDuration::from_secs(390 * DAY);
 /// A note is not gone by before this.
 pub(crate) const NOTED: SignedDuration = SignedDuration::from_mins(1);
 
 /// What is told, and what is to be made of it.
 pub(crate) struct Story {
+    began_at: Timestamp,
     pub(crate) world: World,
     pub(crate) model: Model,
     told: Vec<Sent>,
@@ -57,6 +60,7 @@ impl Story {
             ..Model::default()
         };
         Self {
+            began_at: now,
             world,
             model,
             told: Vec::new(),
@@ -69,16 +73,16 @@ impl Story {
     pub(crate) fn wait(&mut self, gap: Gap) {
         let now = self.world.now;
         let next = now + SignedDuration::from_secs(1);
-        self.world.now = match gap {
-            Gap::Seconds(seconds) => now + SignedDuration::from_secs(seconds),
+        let at = match gap {
+            Gap::Seconds(seconds) => Some(now + SignedDuration::from_secs(seconds)),
             Gap::ToNotice(who, days, seconds) => {
                 let end = self.model.end(who).map(|end| due(end, days));
                 let at = end.map(|at| at.saturating_add(SignedDuration::from_secs(seconds)));
-                let soon = now + SignedDuration::from_secs(3_000 * DAY);
-                let at = at.and_then(Result::ok).filter(|at| *at < soon);
-                at.unwrap_or(next).max(next)
+                at.and_then(Result::ok)
             }
         };
+        let at = at.filter(|at| at.duration_since(self.began_at) < LASTS);
+        self.world.now = at.unwrap_or(next).max(next);
     }
 
     fn end(&self, who: Who, end: End) -> Timestamp {
@@ -92,7 +96,7 @@ impl Story {
             End::OnItsDay(second) => {
                 let before = self.model.end(who).unwrap_or(now);
                 let midnight = before.as_second().div_euclid(DAY) * DAY;
-                Timestamp::from_second(midnight + second).unwrap()
+                Timestamp::from_second(midnight + second).unwrap_or(before)
             }
         }
     }
@@ -228,6 +232,7 @@ impl Story {
                 };
                 self.runs(&[(*one, 0), (other, *later)], beside.as_ref())
                     .await?;
+                self.world.now += SignedDuration::from_secs(*later);
             }
         }
         self.look(&[], true).await
