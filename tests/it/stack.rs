@@ -298,12 +298,21 @@ pub(crate) async fn until<T, E: std::fmt::Debug>(
     what: &str,
     ask: impl AsyncFn() -> Result<T, E>,
 ) -> T {
-    let deadline = Instant::now() + DEADLINE;
+    until_within(DEADLINE, what, ask).await
+}
+
+/// The same for what takes longer.
+pub(crate) async fn until_within<T, E: std::fmt::Debug>(
+    within: Duration,
+    what: &str,
+    ask: impl AsyncFn() -> Result<T, E>,
+) -> T {
+    let deadline = Instant::now() + within;
     loop {
         match ask().await {
             Ok(answer) => return answer,
             Err(last) if Instant::now() > deadline => {
-                panic!("not within {DEADLINE:?}: {what}; the last answer was {last:#?}")
+                panic!("not within {within:?}: {what}; the last answer was {last:#?}")
             }
             Err(_) => sleep(Duration::from_millis(50)).await,
         }
