@@ -22,7 +22,7 @@ use crate::{stripe, workspace};
 /// A start with `--processes` may have to compile the functions first.
 const START_DEADLINE: Duration = Duration::from_secs(600);
 /// How long anything that must happen may take.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(6);
 
 /// A running stack. It ends, with all its processes, when it is dropped.
 pub(crate) struct Stack {
@@ -298,21 +298,12 @@ pub(crate) async fn until<T, E: std::fmt::Debug>(
     what: &str,
     ask: impl AsyncFn() -> Result<T, E>,
 ) -> T {
-    until_within(DEADLINE, what, ask).await
-}
-
-/// The same for what takes longer.
-pub(crate) async fn until_within<T, E: std::fmt::Debug>(
-    within: Duration,
-    what: &str,
-    ask: impl AsyncFn() -> Result<T, E>,
-) -> T {
-    let deadline = Instant::now() + within;
+    let deadline = Instant::now() + DEADLINE;
     loop {
         match ask().await {
             Ok(answer) => return answer,
             Err(last) if Instant::now() > deadline => {
-                panic!("not within {within:?}: {what}; the last answer was {last:#?}")
+                panic!("not within {DEADLINE:?}: {what}; the last answer was {last:#?}")
             }
             Err(_) => sleep(Duration::from_millis(50)).await,
         }

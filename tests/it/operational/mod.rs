@@ -2,13 +2,11 @@
 
 mod test_sends;
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::receiver::{Receiver, Reply, Webhook};
 use crate::samples::issued;
-use crate::stack::{Endpoint, Organization, Stack, text, until_within};
+use crate::stack::{Endpoint, Organization, Stack, text, until};
 
 /// The types of the operational events that an endpoint can subscribe to.
 const OPERATIONAL: [&str; 2] = ["endpoint.*", "delivery.*"];
@@ -50,13 +48,9 @@ fn types(receiver: &Receiver) -> Vec<String> {
 
 /// Waits until nothing is on its way any more.
 async fn settled(stack: &Stack) {
-    // More than a thousand deliveries, where an organization is told as much as it may be.
-    let within = Duration::from_mins(6);
-    until_within(within, "the queue is empty", async || {
-        match stack.backlog().await {
-            0 => Ok(()),
-            left => Err(left),
-        }
+    until("the queue is empty", async || match stack.backlog().await {
+        0 => Ok(()),
+        left => Err(left),
     })
     .await;
 }
