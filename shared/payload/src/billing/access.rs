@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -58,10 +58,16 @@ impl fmt::Display for Access {
     }
 }
 
+/// How much later than ours the clock of Stripe may be: as much as a signature may be.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
 /// Access over time: what it is, and what becomes of it when Stripe says nothing more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entitlement {
     /// In the order of time, each other than the one before. Before the first there is no access.
+    ///
+    /// A better one counts as much earlier as the clocks may differ: who changes from one plan to another, or
+    /// has just paid, has access throughout.
     steps: Vec<Step>,
 }
 
@@ -95,8 +101,14 @@ impl Entitlement {
         let moments = of.iter().flat_map(|each| &each.steps);
         Self::new(moments.map(|step| Step {
             from: step.from,
-            access: (of.iter().map(|each| each.access(step.from)).min()).unwrap_or(Access::None),
+            access: (of.iter().map(|each| each.exactly(step.from)).min()).unwrap_or(Access::None),
         }))
+    }
+
+    /// What it is, by Stripe's clock.
+    fn exactly(&self, at: Timestamp) -> Access {
+        let step = self.steps.iter().rfind(|step| step.from <= at);
+        step.map_or(Access::None, |step| step.access)
     }
 
     /// The steps, in the order of time.
@@ -116,11 +128,18 @@ impl Entitlement {
 
     /// What it becomes next by itself.
     pub fn next(&self, now: Timestamp) -> Option<Step> {
-        self.steps.iter().find(|step| step.from > now).copied()
+        let reached = self.since(now).map_or(now, |since| since.max(now));
+        self.steps.iter().find(|step| step.from > reached).copied()
     }
 
     fn at(&self, now: Timestamp) -> Option<&Step> {
-        self.steps.iter().rfind(|step| step.from <= now)
+        let reached = self.steps.iter().rfind(|step| step.from <= now);
+        let is_near = |step: &&Step| step.from > now && step.from.duration_since(now) <= SKEW;
+        let near = self.steps.iter().filter(is_near);
+        reached
+            .into_iter()
+            .chain(near)
+            .min_by_key(|step| step.access)
     }
 }
 
@@ -143,7 +162,10 @@ mod tests {
     fn access_is_what_the_last_step_says_and_none_before_the_first() {
         let access = Entitlement::new([step(20, Access::Suspended), step(10, Access::Active)]);
         for (second, expected, since) in [
-            (9, Access::None, None),
+            (-291, Access::None, None),
+            // Stripe's clock may be ahead of ours.
+            (-290, Access::Active, Some(10)),
+            (9, Access::Active, Some(10)),
             (10, Access::Active, Some(10)),
             (19, Access::Active, Some(10)),
             (20, Access::Suspended, Some(20)),
@@ -151,9 +173,29 @@ mod tests {
             assert_eq!(access.access(at(second)), expected);
             assert_eq!(access.since(at(second)), since.map(at));
         }
-        assert_eq!(access.next(at(9)), Some(step(10, Access::Active)));
+        assert_eq!(access.next(at(-291)), Some(step(10, Access::Active)));
+        assert_eq!(access.next(at(9)), Some(step(20, Access::Suspended)));
         assert_eq!(access.next(at(10)), Some(step(20, Access::Suspended)));
         assert_eq!(access.next(at(20)), None);
+    }
+
+    #[test]
+    fn what_is_better_counts_as_much_earlier_as_clocks_may_differ_and_what_is_worse_does_not() {
+        let paid = [
+            step(1_000, Access::Suspended),
+            step(2_000, Access::Active),
+            step(2_100, Access::Grace),
+        ];
+        let access = Entitlement::new(paid);
+        for (second, expected) in [
+            (1_699, Access::Suspended),
+            (1_700, Access::Active),
+            (2_099, Access::Active),
+            (2_100, Access::Grace),
+        ] {
+            assert_eq!(access.access(at(second)), expected, "{second}");
+        }
+        assert_eq!(access.next(at(1_700)), Some(paid[2]));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Whose a Stripe customer is, and who says so.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,9 +23,9 @@ pub struct Claim {
     /// The event, unless an operator said it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub event: Option<StripeId>,
-    /// What was bought in the checkout.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub subscription: Option<StripeId>,
+    /// What was bought in checkouts, and when.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub bought: BTreeMap<StripeId, Timestamp>,
 }
 
 /// Who says whose a customer is. The smaller one is believed.
@@ -60,7 +61,7 @@ impl Claim {
             organization_id,
             at,
             event: None,
-            subscription: None,
+            bought: BTreeMap::new(),
         }
     }
 
@@ -78,14 +79,19 @@ impl Claim {
     }
 
     /// What is kept of two claims for one organization from one source: associative, commutative,
-    /// idempotent.
+    /// idempotent. What was bought is kept of both.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
-        if other.precedence(&self).is_lt() {
-            other
+        let (mut believed, also) = if other.precedence(&self).is_lt() {
+            (other, self)
         } else {
-            self
+            (self, other)
+        };
+        for (subscription, at) in also.bought {
+            let known = believed.bought.entry(subscription).or_insert(at);
+            *known = at.min(*known);
         }
+        believed
     }
 }
 

@@ -18,6 +18,7 @@ const LEEWAY: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// What one subscription gives, over time.
 pub(super) struct Judgement<'f> {
+    subscription: &'f Subscription,
     latest: Latest<'f>,
     steps: Vec<Step>,
     /// What it gives as long as no time runs out.
@@ -62,6 +63,7 @@ impl<'f> Judgement<'f> {
         let asked_for = standing.cancel_at;
         let with_period = period_end.filter(|_| standing.cancels_at_period_end);
         let mut judgement = Self {
+            subscription,
             latest,
             steps: Vec::new(),
             access: Access::None,
@@ -135,9 +137,15 @@ impl<'f> Judgement<'f> {
             return;
         }
         let last_paid_at = invoices.iter().filter_map(|it| it.paid_at()).max();
-        let is_of_this_failure = |it: &Invoice| is_latest(it) || it.failing_since() > last_paid_at;
-        let failures = invoices.iter().filter(|it| is_of_this_failure(it));
-        let first_failed_at = failures.filter_map(|it| it.failing_since()).min();
+        // One that failed before the last payment, or before it went on without one, is over.
+        let is_of_this_failure = |it: &Invoice, at: Timestamp| {
+            is_latest(it) || (Some(at) > last_paid_at && !self.subscription.was_paid_for_after(at))
+        };
+        let failures = invoices
+            .iter()
+            .filter_map(|it| it.failing_since().map(|at| (it, at)))
+            .filter(|(it, at)| is_of_this_failure(it, *at));
+        let first_failed_at = failures.map(|(_, at)| at).min();
         let begins = first_failed_at
             .or(item.period_start)
             .unwrap_or(self.latest.since);

@@ -145,17 +145,12 @@ impl Record {
                 let (from, access) = (session.at, Access::Pending);
                 entitlements.push(Entitlement::new([Step { from, access }]));
             }
-            let bought = session.subscription.as_ref();
-            let unseen = bought.filter(|id| !customer.subscriptions.contains_key(*id));
-            doubts.extend(unseen.map(|id| {
-                Doubt {
-                    subscription: id.clone(),
-                    from: session
-                        .at
-                        .saturating_add(UNSEEN_AFTER)
-                        .unwrap_or(session.at),
-                    reason: Reason::Unseen,
-                }
+            let is_unseen = |id: &StripeId| !customer.subscriptions.contains_key(id);
+            let unseen = session.bought.iter().filter(|(id, _)| is_unseen(id));
+            doubts.extend(unseen.map(|(id, at)| Doubt {
+                subscription: id.clone(),
+                from: at.saturating_add(UNSEEN_AFTER).unwrap_or(*at),
+                reason: Reason::Unseen,
             }));
         }
         doubts.sort();

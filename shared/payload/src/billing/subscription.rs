@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, Status};
 use super::stripe_id::StripeId;
 use crate::timestamp;
 
@@ -33,6 +33,13 @@ pub struct Subscription {
     /// The newest change of what access depends on.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     turn: Option<Turn>,
+    /// When it was last heard to be paid for or tried.
+    #[serde(
+        serialize_with = "timestamp::option::serialize",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    paid_for_at: Option<Timestamp>,
 }
 
 /// When the standing became what it is.
@@ -63,6 +70,7 @@ impl Subscription {
             ended: None,
             recent: BTreeSet::new(),
             turn: None,
+            paid_for_at: None,
         };
         if snapshot.is_last() {
             let ended = Some(snapshot.without_place());
@@ -72,10 +80,13 @@ impl Subscription {
             at: snapshot.at,
             likeness: snapshot.standing.likeness(),
         });
+        let is_paid_for = matches!(snapshot.standing.status, Status::Active | Status::Trialing);
+        let paid_for_at = is_paid_for.then_some(snapshot.at);
         let recent = BTreeSet::from([snapshot]);
         Self {
             recent,
             turn,
+            paid_for_at,
             ..empty
         }
     }
@@ -96,6 +107,7 @@ impl Subscription {
                 ended,
                 recent: BTreeSet::new(),
                 turn: None,
+                paid_for_at: None,
             };
         }
         let mut recent = self.recent;
@@ -111,7 +123,15 @@ impl Subscription {
             ended,
             recent,
             turn: self.turn.max(other.turn),
+            paid_for_at: self.paid_for_at.max(other.paid_for_at),
         }
+    }
+
+    /// Whether something happened before it was last heard to be paid for, or tried, and so is no reason for
+    /// what it is since.
+    pub(super) fn was_paid_for_after(&self, at: Timestamp) -> bool {
+        self.paid_for_at
+            .is_some_and(|paid_for_at| paid_for_at.duration_since(at) > WINDOW)
     }
 
     /// What it is. `None` only for one that was not made by [`Self::of`] and merging.

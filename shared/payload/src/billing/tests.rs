@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::access::Access;
 use super::lifecycle::{Books, DAY, Move, Shape, Stripe, at, script};
+use super::record::Reason;
 use super::stripe_event::{Facts, Ignored, Mode, Said, StripeEvent, read_fetched};
 
 /// When the first period of the samples begins and ends, and the second.
@@ -47,6 +48,19 @@ fn life(version: &str) -> Vec<Facts> {
     names.sort();
     assert!(names.len() > 3);
     names.iter().map(|name| facts(name)).collect()
+}
+
+/// The same event, so much later and about the next invoice.
+fn again(name: &str, later: i64) -> Facts {
+    let body = String::from_utf8(sample(name)).unwrap();
+    let body = body.replace("\"evt_", "\"evt_again");
+    let body = body.replace("in_1ScgYxHb4Zq9Lm0Pt5RzUa2N", "in_again");
+    let mut event: Value = serde_json::from_str(&body).unwrap();
+    event["created"] = json!(event["created"].as_i64().unwrap() + later);
+    match StripeEvent::read(event.to_string().as_bytes(), Mode::Live).said {
+        Said::Facts(facts) => facts,
+        other => panic!("{name}: {other:?}"),
+    }
 }
 
 /// What is known after so many events of a life and some more.
@@ -399,6 +413,67 @@ fn where_no_failure_was_heard_of_grace_begins_with_the_period() {
     assert_eq!(counted.grace_until, Some(at(RENEWED + 14 * DAY)));
     assert_eq!(access(&books, RENEWED), Access::Grace);
     assert_eq!(access(&books, RENEWED + 14 * DAY), Access::Suspended);
+}
+
+#[test]
+fn a_failure_before_it_was_active_again_without_a_payment_shortens_no_grace() {
+    let failing = "dahlia/06_invoice.payment_failed.attempt1.json";
+    let past_due = "dahlia/07_customer.subscription.updated.past_due.json";
+    let first = 1_765_548_200;
+    let later = 20 * DAY;
+    // What was owed is written off, and nobody says so.
+    let mut life = life("dahlia")[..7].to_vec();
+    life.push(facts(
+        "dahlia/09_customer.subscription.updated.recovered.json",
+    ));
+    life.extend([again(failing, later), again(past_due, later)]);
+    let grace_until =
+        |facts: &[Facts]| Books::of(facts).record(0).subscription.unwrap().grace_until;
+    assert_eq!(grace_until(&life), Some(at(first + later + 14 * DAY)));
+    // Where it was not active in between, the next invoice's failure makes no grace longer.
+    life.remove(7);
+    assert_eq!(grace_until(&life), Some(at(first + 14 * DAY)));
+}
+
+#[test]
+fn each_subscription_that_was_bought_and_not_heard_of_is_doubted() {
+    let life = life("dahlia");
+    let body = String::from_utf8(sample("dahlia/01_checkout.session.completed.json")).unwrap();
+    let body = body
+        .replace("\"evt_", "\"evt_2")
+        .replace("\"sub_", "\"sub_2");
+    let mut event: Value = serde_json::from_str(&body).unwrap();
+    event["created"] = json!(ENDED + DAY);
+    let Said::Facts(second) = StripeEvent::read(event.to_string().as_bytes(), Mode::Live).said
+    else {
+        panic!("unreadable");
+    };
+    for books in [
+        Books::of(life.iter().chain([&second])),
+        Books::of([&second].into_iter().chain(&life)),
+    ] {
+        let doubts = books.record(0).doubts;
+        let doubt = doubts
+            .iter()
+            .find(|it| it.reason == Reason::Unseen)
+            .unwrap();
+        assert!(doubt.subscription.as_str().starts_with("sub_2"));
+        assert_eq!(doubt.from, at(ENDED + DAY + 900));
+    }
+}
+
+#[test]
+fn a_plan_is_found_among_as_many_notes_as_stripe_has() {
+    let notes = (0..49).map(|number| (format!("note{number}"), json!("x")));
+    let mut notes: serde_json::Map<String, Value> = notes.collect();
+    notes.insert("plan".to_owned(), json!("enterprise_monthly"));
+    let price =
+        json!({"id": "price_1", "lookup_key": null, "product": "prod_1", "metadata": notes});
+    let Said::Facts(facts) = with("/data/object/items/data/0/price", price) else {
+        panic!("unreadable");
+    };
+    let counted = Books::of([&facts]).record(0).subscription.unwrap();
+    assert_eq!(counted.plan.as_deref(), Some("enterprise_monthly"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The members that Stripe's objects have in common.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -102,7 +103,7 @@ impl Named {
             organization_id,
             at: origin.created,
             event: Some(origin.event.clone()),
-            subscription: None,
+            bought: BTreeMap::new(),
         })
     }
 }

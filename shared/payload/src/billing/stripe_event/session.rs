@@ -20,7 +20,7 @@ pub(super) fn read(object: &mut Fields<'_>, origin: &Origin) -> Result<Option<Fa
     }
     let subscription = id(object, "subscription");
     let claim = named.claim(Source::Session, origin).map(|claim| Claim {
-        subscription,
+        bought: subscription.map(|id| (id, claim.at)).into_iter().collect(),
         ..claim
     });
     let customer = required_id(object, "customer");

@@ -16,9 +16,10 @@ use crate::billing::subscription::Subscription;
 use crate::fault::Faults;
 use crate::fields::Fields;
 
-/// Longest value of a price's metadata that could be the name of a plan, bytes, and most of them.
+/// Longest value of a price's metadata that could be the name of a plan, bytes.
 const MAX_NOTE: usize = 100;
-const MAX_NOTES: usize = 20;
+/// Most members of metadata: as many as Stripe has. <https://docs.stripe.com/metadata>
+const MAX_NOTES: usize = 50;
 
 /// Reads a subscription out of an event. `raw` is the whole object, `before` what was otherwise before.
 pub(super) fn read(
