@@ -128,7 +128,7 @@ impl Stack {
         let (id, now) = (organization.parse()?, clock::now());
         let entitlement = Entitlement::new([step]);
         accounts
-            .write_entitlement(id, &entitlement, record, None, now)
+            .write_entitlement(id, &entitlement, (record, None), None, now)
             .await
             .context("the organization cannot be entitled")?;
         Ok(())

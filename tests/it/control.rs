@@ -11,6 +11,13 @@ pub(crate) async fn list(http: &Client, stack: &str, what: &str) -> Vec<Value> {
     answer.json().await.expect("a list")
 }
 
+/// Fires a function of the stack at this URL as its schedule would: what it answers.
+pub(crate) async fn fire(stack: &str, function: &str) -> Value {
+    let url = format!("{stack}/_local/schedules/{function}");
+    let answer = Client::new().post(url).send().await.expect("local answers");
+    answer.json().await.expect("JSON")
+}
+
 /// The processes of a function of the stack at this URL, while functions are processes.
 pub(crate) async fn environments(http: &Client, stack: &str, function: &str) -> Vec<u32> {
     let all = list(http, stack, "environments").await;

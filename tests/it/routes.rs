@@ -185,7 +185,8 @@ fn routes_in_template(function: &str) -> Vec<(String, String)> {
     let found = functions.iter().find(|(name, _)| name == function);
     let (_, function) = found.unwrap_or_else(|| panic!("no {function}"));
     let events = function["Events"].as_object().expect("events");
-    let routes = events.values().map(|event| {
+    let routes = events.values().filter(|event| event["Type"] == "HttpApi");
+    let routes = routes.map(|event| {
         let text = |member: &str| event["Properties"][member].as_str().map(str::to_owned);
         let (Some(method), Some(path)) = (text("Method"), text("Path")) else {
             panic!("no route: {event}")

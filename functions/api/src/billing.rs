@@ -15,7 +15,7 @@ use payload::timestamp;
 use reply::Problem;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use state::{Action, Billing, Changes, Deriver, Heard, Settler, Teller};
+use state::{Action, Billing, Caller, Changes, Deriver, Heard, Settler, Teller};
 
 use crate::handler::{Api, Call};
 use crate::organizations::{find, own_account};
@@ -99,10 +99,10 @@ pub(crate) async fn link(api: &Api, call: &Call<'_>, id: &str) -> Result<Respons
         .await?;
     let claim = Claim::by_operator(organization, call.now);
     api.ledger.learn(&customer, Fact::Claim(claim)).await?;
-    // Whoever had it has it no more.
-    let owners = before.claims.values().map(|claim| claim.organization_id);
-    for owner in owners.chain([organization]) {
-        deriver(api).derive(owner, call.now).await?;
+    // Whoever had it has it no more: also who was named a moment ago, and derived before this was heard.
+    let known = api.ledger.customer(&customer).await?;
+    for claim in known.claims.values() {
+        deriver(api).derive(claim.organization_id, call.now).await?;
     }
     api.ledger.unpark(&customer).await?;
     view(api, call, organization).await
@@ -114,8 +114,11 @@ async fn view(
     organization: OrganizationId,
 ) -> Result<Response<Body>, Problem> {
     let entitled = api.accounts.entitlement(organization).await?;
-    let customers = api.ledger.customers_of(organization).await?;
+    let mut customers = api.ledger.customers_of(organization).await?;
     let record = Record::of(organization, &customers, &api.plans);
+    if matches!(call.caller, Caller::Organization { .. }) {
+        customers.retain_mut(|customer| is_shown_to(organization, customer));
+    }
     let mut events = Vec::new();
     for customer in &customers {
         events.extend(api.ledger.heard(&customer.id, EVENTS).await?);
@@ -137,6 +140,16 @@ async fn view(
         events,
     };
     Ok(reply::json(200, &view))
+}
+
+/// Leaves of a customer what the organization may see of it, if that is anything: one that was named for it once
+/// and is another's is none of its business, nor is who else was named.
+fn is_shown_to(organization: OrganizationId, customer: &mut Customer) -> bool {
+    let owner = customer.claim().map(|claim| claim.organization_id);
+    customer
+        .claims
+        .retain(|(named, _), _| *named == organization);
+    owner == Some(organization)
 }
 
 /// A map of a table has its members in another order each time.

@@ -1,4 +1,4 @@
-//! One HTTP request of Stripe: whether it is Stripe's, then what it says.
+//! One HTTP request: of the schedule, or of Stripe; whether it is Stripe's, then what it says.
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, Error, Request, Response};
@@ -14,6 +14,7 @@ use state::{
 use tracing::warn;
 
 use crate::config::Config;
+use crate::doubts;
 use crate::reconcile::StripeApi;
 use crate::secrets::Secrets;
 
@@ -29,7 +30,7 @@ pub struct Stripe {
     pub(crate) ledger: Ledger,
     pub(crate) api: Option<StripeApi>,
     billing: Billing,
-    accounts: Accounts,
+    pub(crate) accounts: Accounts,
     deliveries: Deliveries,
     events: Events,
     queue: DeliveryQueue,
@@ -88,6 +89,9 @@ impl Stripe {
     }
 
     async fn answer(&self, request: &Request, now: Timestamp) -> Result<Response<Body>, Problem> {
+        if request.uri().path() == doubts::PATH {
+            return self.settle_doubts(request, now).await;
+        }
         // As bytes: what API Gateway sent in base64 is decoded by now.
         let body = request.body().as_ref();
         if body.len() > MAX_BODY {

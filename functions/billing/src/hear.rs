@@ -4,16 +4,22 @@
 //! in between is sent the event again: the facts are known then, the records are derived all the same.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use futures::future::join_all;
 use jiff::Timestamp;
-use payload::billing::customer::Fact;
+use payload::billing::customer::{Customer, Fact};
 use payload::billing::stripe_event::{Facts, Said, StripeEvent};
 use payload::billing::stripe_id::StripeId;
 use payload::id::OrganizationId;
 use state::{Heard, HeardAs, StateError};
+use tokio::time::{Instant, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::handler::Stripe;
+
+/// How long Stripe is waited for. The event that asks is answered after that.
+pub(crate) const ASKING: Duration = Duration::from_secs(5);
 
 impl Stripe {
     /// Does what an event says.
@@ -91,26 +97,20 @@ impl Stripe {
             is_news |= self.ledger.learn(customer, fact).await?;
         }
         let known = self.ledger.customer(customer).await?;
-        // All that were ever named: one of them may have lost the customer to another.
-        let organizations: BTreeSet<OrganizationId> =
-            known.claims.values().map(|it| it.organization_id).collect();
-        if organizations.is_empty() {
+        if !self.derive_all(&known, now).await? {
             if self.ledger.park(customer, now).await? {
                 warn!(
                     stripe.customer = customer.as_str(),
                     "parked: nobody has said whose customer this is"
                 );
             }
-            return Ok(HeardAs::Parked);
-        }
-        if known.is_contested() {
-            warn!(
-                stripe.customer = customer.as_str(),
-                "claimed for several organizations: the first one is believed"
-            );
-        }
-        for organization in organizations {
-            self.derive(organization, now).await?;
+            // Whoever claims it takes it off the list after that. So either they come after this line of it, or
+            // the claim is seen here.
+            let again = self.ledger.customer(customer).await?;
+            if again.claims == known.claims || !self.derive_all(&again, now).await? {
+                return Ok(HeardAs::Parked);
+            }
+            is_claimed = true;
         }
         if is_claimed {
             self.ledger.unpark(customer).await?;
@@ -122,27 +122,59 @@ impl Stripe {
         })
     }
 
+    /// Derives what each organization has that a customer was ever named for: one of them may have lost it to
+    /// another. Whether the one that is believed to have it is there.
+    async fn derive_all(&self, known: &Customer, now: Timestamp) -> Result<bool, StateError> {
+        if known.is_contested() {
+            let customer = &known.id;
+            warn!(
+                stripe.customer = customer.as_str(),
+                "contested: {customer} is claimed for several organizations, the first one is believed"
+            );
+        }
+        let owner = known.claim().map(|claim| claim.organization_id);
+        let organizations = known.claims.values().map(|it| it.organization_id);
+        let organizations: BTreeSet<OrganizationId> = organizations.collect();
+        let asking_ends = Instant::now() + ASKING;
+        let mut is_owned = false;
+        for organization in organizations {
+            let derived = self.derive(organization, asking_ends, now).await?;
+            is_owned |= owner == Some(organization) && derived.is_some();
+        }
+        Ok(is_owned)
+    }
+
     /// Derives what an organization has; where that is doubtful and Stripe can be asked, once more with its
-    /// answer.
-    async fn derive(&self, organization: OrganizationId, now: Timestamp) -> Result<(), StateError> {
-        let record = self.deriver().derive(organization, now).await?;
+    /// answer, if it comes in time. Whether it is doubtful after that; nothing for an organization that does not
+    /// exist.
+    pub(crate) async fn derive(
+        &self,
+        organization: OrganizationId,
+        asking_ends: Instant,
+        now: Timestamp,
+    ) -> Result<Option<bool>, StateError> {
+        let Some(record) = self.deriver().derive(organization, now).await? else {
+            return Ok(None);
+        };
         if record.has_unknown_status {
-            error!(organization.id = %organization, "a subscription has a status that is not known here");
+            error!(organization.id = %organization, "unknown status: {organization} has a subscription that is what nobody knows here, and does not send");
         }
         let doubted = record.doubts.iter().filter(|doubt| doubt.from <= now);
-        let doubted: BTreeSet<StripeId> = doubted.map(|it| it.subscription.clone()).collect();
+        let doubted: BTreeSet<&StripeId> = doubted.map(|it| &it.subscription).collect();
         let Some(api) = self.api.as_ref().filter(|_| !doubted.is_empty()) else {
-            return Ok(());
+            return Ok(Some(!doubted.is_empty()));
         };
+        let asked = doubted
+            .into_iter()
+            .map(|subscription| timeout_at(asking_ends, api.fetch(subscription, self.mode, now)));
         let mut is_news = false;
-        for subscription in doubted {
-            if let Some((customer, fact)) = api.fetch(&subscription, self.mode, now).await {
-                is_news |= self.ledger.learn(&customer, fact).await?;
-            }
+        for (customer, fact) in join_all(asked).await.into_iter().flatten().flatten() {
+            is_news |= self.ledger.learn(&customer, fact).await?;
         }
-        if is_news {
-            self.deriver().derive(organization, now).await?;
+        if !is_news {
+            return Ok(Some(true));
         }
-        Ok(())
+        let record = self.deriver().derive(organization, now).await?;
+        Ok(record.map(|record| record.needs_reconcile(now)))
     }
 }

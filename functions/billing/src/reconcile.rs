@@ -1,7 +1,6 @@
 //! Asking Stripe what a subscription is, where its events leave that open.
 
 use std::fmt;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use lambda_http::Error;
@@ -11,10 +10,10 @@ use payload::billing::stripe_id::StripeId;
 use reqwest::{Client, redirect};
 use tracing::warn;
 
+use crate::hear::ASKING;
+
 /// The version in which Stripe is to answer. Any is understood; this one is what the tests have.
 const VERSION: &str = "2025-03-31.basil";
-/// How long Stripe is waited for. The event that asks is answered after that.
-const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Stripe's API, with a key that may read subscriptions.
 pub(crate) struct StripeApi {
@@ -36,7 +35,7 @@ impl StripeApi {
         let client = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
-            .timeout(TIMEOUT);
+            .timeout(ASKING);
         Ok(Self {
             client: client.build()?,
             base,

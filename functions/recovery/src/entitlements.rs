@@ -10,6 +10,8 @@ const SHARE: u32 = 85;
 
 /// For so long a customer may be unknown: a checkout's events come in any order.
 const PARKED_FOR: SignedDuration = SignedDuration::from_mins(15);
+/// For so long an organization may be in doubt: each hour Stripe is asked, if there is a key.
+const DOUBTED_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// Customers of one page, and most pages that are looked at: nobody needs to know how many more there are.
 const PAGE: i32 = 100;
 const MAX_PAGES: usize = 10;
@@ -28,6 +30,29 @@ impl Run<'_> {
             let page = recovery.ledger.parked(after.as_deref(), PAGE).await?;
             let old = page.items.iter().filter(is_old).count();
             self.report.parked_customers += u64::try_from(old).unwrap_or(u64::MAX);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts the organizations that have been in doubt for long: asking Stripe did not settle it, or it is not
+    /// asked.
+    pub(crate) async fn count_doubted(&mut self) -> Result<(), StateError> {
+        let recovery = self.recovery;
+        if recovery.billing == Billing::Off {
+            return Ok(());
+        }
+        let until = self.clock.true_now() - DOUBTED_FOR;
+        let mut after: Option<String> = None;
+        for _ in 0..MAX_PAGES {
+            let page = recovery
+                .accounts
+                .entitlements_doubted(until, after.as_deref());
+            let page = page.await?;
+            self.report.doubted_organizations += page.items.len() as u64;
             after = page.next;
             if after.is_none() {
                 break;

@@ -202,6 +202,8 @@ impl Run<'_> {
         self.heed("settle entitlements", settled);
         let parked = self.count_parked().await;
         self.heed("count parked customers", parked);
+        let doubted = self.count_doubted().await;
+        self.heed("count doubted organizations", doubted);
         let erased = self.erase().await;
         self.heed("erase", erased);
         let replayed = self.replay().await;

@@ -32,6 +32,8 @@ pub struct Report {
     pub access_changed: u64,
     /// Stripe customers that were heard of a quarter of an hour ago and of whom nobody has said whose they are.
     pub parked_customers: u64,
+    /// Organizations of which Stripe should have been asked a day ago, because what it said leaves something open.
+    pub doubted_organizations: u64,
     /// Rows that erasures removed, or took from what they said.
     pub erased: u64,
     /// Deliveries that replays sent.

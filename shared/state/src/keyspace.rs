@@ -33,6 +33,9 @@ pub(crate) const ORGANIZATIONS: &str = "organizations";
 /// Partition that lists the organizations about whose entitlement something is to be done.
 pub(crate) const ENTITLEMENTS_DUE: &str = "entitlements";
 
+/// Partition that lists the organizations of which Stripe is to be asked.
+pub(crate) const ENTITLEMENTS_DOUBTED: &str = "doubts";
+
 /// Partition that lists the organizations whose credentials get other reminders.
 pub(crate) const RESCHEDULINGS: &str = "reschedulings";
 

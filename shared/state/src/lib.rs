@@ -83,7 +83,7 @@ pub use agenda::{Due, MAX_RECOVERIES, OVERDUE_AFTER};
 pub use audit_log::{Action, Actor, AuditLine, Changes};
 pub use aws::Aws;
 pub use billing::{
-    Billing, Change, Deriver, Entitled, Heard, HeardAs, Ledger, Parked, Settler, Told,
+    Billing, Change, Deriver, Entitled, Heard, HeardAs, Lapse, Ledger, Parked, Settler, Told,
 };
 pub use bucket::Bucket;
 pub use clock::Clock;

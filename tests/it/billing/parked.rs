@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::shop::Shopper;
 use crate::source::now;
-use crate::stack::Stack;
+use crate::stack::{Organization, Stack};
 use crate::stripe::{Customer, SELLING, access};
 
 /// A life that names nobody.
@@ -120,4 +120,52 @@ async fn only_a_customer_can_be_linked_and_only_to_an_organization() {
     let body = json!({"customer": "cus_1"});
     let refused = stack.platform().post(nobody, body).await;
     refused.refusal(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_customer_of_an_organization_that_is_not_there_is_listed_until_it_is_linked() {
+    let stack = Stack::start_with(&SELLING).await;
+    let college = stack.create_organization().await;
+    let elsewhere = Customer::of("org_01ARZ3NDEKTSV4RRFFQ69G5FAV", 1, now());
+    for event in &elsewhere.life("dahlia")[..3] {
+        stack.stripe(event).await.expect(200);
+    }
+    let parked = stack.platform().pages("billing/parked", 10).await;
+    let customers: Vec<&Value> = parked.iter().map(|it| &it["customer"]).collect();
+    assert_eq!(customers, [&json!(elsewhere.id())]);
+    let view = college.link(&stack, &elsewhere.id()).await.expect(200);
+    assert_eq!(access(&view), "ACTIVE", "{view:#}");
+    // What it says later does not list it again.
+    stack.stripe(&elsewhere.life("dahlia")[3]).await.expect(200);
+    let parked = stack.platform().pages("billing/parked", 10).await;
+    assert!(parked.is_empty(), "{parked:#?}");
+}
+
+#[tokio::test]
+async fn an_organization_sees_nothing_of_a_customer_that_is_another_ones() {
+    let stack = Stack::start_with(&SELLING).await;
+    let [first, other] = [
+        stack.create_organization().await,
+        stack.create_organization().await,
+    ];
+    let customer = Customer::of(&first.id, 1, now());
+    for event in &customer.life("dahlia")[..3] {
+        stack.stripe(event).await.expect(200);
+    }
+    let path = |of: &Organization| format!("organizations/{}/billing", of.id);
+    let own = first.api.get(&path(&first)).await.expect(200);
+    assert_eq!(own["customers"][0]["id"], customer.id(), "{own:#}");
+    other.link(&stack, &customer.id()).await.expect(200);
+    let own = first.api.get(&path(&first)).await.expect(200);
+    assert_eq!(
+        (&own["customers"], &own["events"]),
+        (&json!([]), &json!([]))
+    );
+    let named = other.api.get(&path(&other)).await.expect(200).to_string();
+    assert!(named.contains(&customer.id()), "{named}");
+    assert!(!named.contains(&first.id), "{named}");
+    // The platform sees whom it was named for.
+    let all = stack.billing(&other.id).await;
+    let claims = all["customers"][0]["claims"].as_array().expect("a list");
+    assert_eq!(claims.len(), 3, "{all:#}");
 }

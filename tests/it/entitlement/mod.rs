@@ -53,7 +53,7 @@ impl Shop {
         let step = |&(from, access): &(Timestamp, Access)| Step { from, access };
         let entitlement = Entitlement::new(steps.iter().map(step));
         let read = self.accounts.entitlement(id).await.expect("a row");
-        let record = json!({"plan": "enterprise"});
+        let record = (json!({"plan": "enterprise"}), None);
         let written =
             self.accounts
                 .write_entitlement(id, &entitlement, record, read.as_ref(), now());

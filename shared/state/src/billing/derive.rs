@@ -26,7 +26,8 @@ pub struct Deriver<'a> {
 }
 
 impl Deriver<'_> {
-    /// Derives an organization's record, writes it where it is another one, and settles what follows.
+    /// Derives an organization's record, writes it where it is another one, and settles what follows. Nothing
+    /// for one that does not exist: Stripe may name any.
     ///
     /// # Errors
     /// Something was not read, written or sent. The next call does it again, and for what was written and not
@@ -35,22 +36,27 @@ impl Deriver<'_> {
         &self,
         organization: OrganizationId,
         now: Timestamp,
-    ) -> Result<Record, StateError> {
+    ) -> Result<Option<Record>, StateError> {
         let accounts = self.settler.accounts;
         for _ in 0..MAX_TRIES {
             // Before the facts: whoever writes in between was derived from no more than what is read below, and
             // then this is derived again.
-            let read = accounts.entitlement(organization).await?;
+            let Some(account) = accounts.read_account(organization).await? else {
+                return Ok(None);
+            };
+            let read = account.entitlement;
             let customers = self.ledger.customers_of(organization).await?;
             let record = Record::of(organization, &customers, self.plans);
             let entitlement = &record.entitlement;
             let stored = stored(&record)?;
+            let doubted_from = record.doubts.iter().map(|doubt| doubt.from).min();
+            let derived = (stored, doubted_from);
             let written = accounts
-                .write_entitlement(organization, entitlement, stored, read.as_ref(), now)
+                .write_entitlement(organization, entitlement, derived, read.as_ref(), now)
                 .await?;
             if written {
                 self.settler.settle(organization, now).await?;
-                return Ok(record);
+                return Ok(Some(record));
             }
         }
         Err(StateError::contended(DERIVING))

@@ -3,7 +3,8 @@
 //! The row is read with the organization's endpoints, by the one query that all functions make. What it
 //! gives at some moment follows from it and the clock: nobody writes when a period of grace ends. But
 //! somebody must tell, and start what waits: so each row has at most one line on the agenda, under the next
-//! moment at which there is something to do, which is written in one transaction with it.
+//! moment at which there is something to do, which is written in one transaction with it. So it is with the
+//! moment from which on Stripe is to be asked.
 
 use std::fmt;
 
@@ -16,13 +17,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::accounts::Accounts;
+use crate::billing::due::lines;
+use crate::billing::lapse::Lapse;
 use crate::error::StateError;
-use crate::keyspace::{self, ENTITLEMENT, ENTITLEMENTS_DUE};
-use crate::rows::{self, Item, Page, key, number, page_end, sort_key, text, to_item};
+use crate::keyspace::{self, ENTITLEMENT};
+use crate::rows::{self, Item, key, number, to_item};
 use crate::transaction::Logged;
-
-/// Most organizations of one page of the agenda.
-const PAGE: i32 = 100;
 
 /// What an organization is entitled to, and what was made of it so far.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,20 +34,9 @@ pub struct Entitled {
     /// The access that was last told. Nothing: it has had none so far.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub told: Option<Told>,
-    /// Since when deliveries may have been held for the access that was not there, and were not released.
-    #[serde(
-        serialize_with = "timestamp::option::serialize",
-        skip_serializing_if = "Option::is_none",
-        default
-    )]
-    pub lapsed_since: Option<Timestamp>,
-    /// What was held before this is not released any more: the access had been over for too long.
-    #[serde(
-        serialize_with = "timestamp::option::serialize",
-        skip_serializing_if = "Option::is_none",
-        default
-    )]
-    pub held_from: Option<Timestamp>,
+    /// What is held while the access is not there, and what of it is released when it is back.
+    #[serde(flatten)]
+    pub lapse: Lapse,
     /// Where it stands on the agenda.
     #[serde(
         serialize_with = "timestamp::option::serialize",
@@ -55,6 +44,13 @@ pub struct Entitled {
         default
     )]
     pub due_at: Option<Timestamp>,
+    /// From when on Stripe is to be asked, because what it said leaves something open.
+    #[serde(
+        serialize_with = "timestamp::option::serialize",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    pub doubted_from: Option<Timestamp>,
     /// When the row was last written.
     #[serde(serialize_with = "timestamp::serialize")]
     pub updated_at: Timestamp,
@@ -85,7 +81,7 @@ impl fmt::Debug for Entitled {
         f.debug_struct("Entitled")
             .field("entitlement", &self.entitlement)
             .field("told", &self.told)
-            .field("lapsed_since", &self.lapsed_since)
+            .field("lapse", &self.lapse)
             .field("revision", &self.revision)
             .finish_non_exhaustive()
     }
@@ -103,12 +99,13 @@ impl Entitled {
             entitlement,
             record,
             told: read.and_then(|read| read.told),
-            lapsed_since: read.and_then(|read| read.lapsed_until(now)),
-            held_from: read.and_then(|read| read.held_from),
+            lapse: read.map_or_else(Lapse::default, |read| read.lapse_until(now)),
             due_at: None,
+            doubted_from: None,
             updated_at: now,
             revision: read.map_or(0, |read| read.revision) + 1,
         };
+        next.lapse = next.lapse_until(now);
         next.due_at = next.due(now);
         next
     }
@@ -118,26 +115,16 @@ impl Entitled {
         self.record.get("plan")?.as_str()
     }
 
-    /// Since when deliveries may have been held, counting what the clock did since the row was written.
-    pub(crate) fn lapsed_until(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.lapsed_since.is_some() {
-            return self.lapsed_since;
-        }
-        let mut at = self.updated_at;
-        while self.entitlement.access(at) != Access::Suspended {
-            at = self.entitlement.next(at)?.from;
-            if at > now {
-                return None;
-            }
-        }
-        Some(at)
+    /// What is held, counting what the clock did since the row was written.
+    pub(crate) fn lapse_until(&self, now: Timestamp) -> Lapse {
+        self.lapse.after(&self.entitlement, (self.updated_at, now))
     }
 
     /// When next something is to be done about it: at once, or when the clock changes the access.
     pub(crate) fn due(&self, now: Timestamp) -> Option<Timestamp> {
         let access = self.entitlement.access(now);
         let is_told = self.told.map_or(Access::None, |told| told.access) == access;
-        let waits = access.sends() && self.lapsed_since.is_some();
+        let waits = access.sends() && self.lapse.lapsed_since.is_some();
         if !is_told || waits {
             return Some(now);
         }
@@ -159,11 +146,11 @@ impl Accounts {
     }
 
     /// Writes what an organization is entitled to in place of what was read, with the record that it was
-    /// derived from; `false` when somebody else has written since: read again and derive again. What says the
+    /// derived from, and from when on that is doubtful; `false` when somebody else has written since: read again and derive again. What says the
     /// same is not written. The caller settles it after that, or recovery does within a minute.
     ///
-    /// Costs one write unit (for each KiB of the row), and three to five more when the agenda changes: then it is a
-    /// transaction of two or three rows.
+    /// Costs one write unit (for each KiB of the row), and three to nine more when an agenda changes: then it is a
+    /// transaction of two to five rows.
     ///
     /// # Errors
     /// DynamoDB did not answer.
@@ -171,14 +158,17 @@ impl Accounts {
         &self,
         organization: OrganizationId,
         entitlement: &Entitlement,
-        record: Value,
+        (record, doubted_from): (Value, Option<Timestamp>),
         read: Option<&Entitled>,
         now: Timestamp,
     ) -> Result<bool, StateError> {
         if read.is_some_and(|read| read.entitlement == *entitlement && read.record == record) {
             return Ok(true);
         }
-        let next = Entitled::written(read, entitlement.clone(), record, now);
+        let next = Entitled {
+            doubted_from,
+            ..Entitled::written(read, entitlement.clone(), record, now)
+        };
         self.replace_entitlement(organization, read, &next).await
     }
 
@@ -193,8 +183,8 @@ impl Accounts {
         let mut row = to_item(next)?;
         row.extend(key(keyspace::organization(organization), ENTITLEMENT));
         let revision = read.map_or(0, |read| read.revision);
-        let before = read.and_then(|read| agenda_line(organization, read));
-        let after = agenda_line(organization, next);
+        let before = read.map_or_else(Vec::new, |read| lines(organization, read));
+        let after = lines(organization, next);
         // UnchangedSinceRead. read (revision n) → [another event of Stripe's or a run of recovery writes n + 1]
         // → this write: only on n. So nothing that was derived from fewer facts stands over what was derived
         // from more, and what was told is told from what is there.
@@ -202,45 +192,15 @@ impl Accounts {
             rows::put_on_revision(&self.client, &self.table, row, revision, doing).await?
         } else {
             let mut writes = vec![self.put_if_unchanged(row, revision)];
-            writes.extend(before.map(|line| self.delete_line(line)));
-            writes.extend(after.map(|line| self.put_line(line)));
+            let gone = before.iter().filter(|line| !after.contains(line));
+            writes.extend(gone.map(|line| self.delete_line(line.clone())));
+            let come = after.iter().filter(|line| !before.contains(line));
+            writes.extend(come.map(|line| self.put_line(line.clone())));
             // Whoever writes the row at the same moment has the same reason.
             self.write_all(writes, doing).await? == Logged::Written
         };
         self.forget_account(organization);
         Ok(is_written)
-    }
-
-    /// Organizations about whose entitlement something is to be done by `until`, those that wait for longest
-    /// first, after the place where an earlier page ended.
-    ///
-    /// # Errors
-    /// DynamoDB did not answer.
-    pub async fn entitlements_due(
-        &self,
-        until: Timestamp,
-        after: Option<&str>,
-    ) -> Result<Page<OrganizationId>, StateError> {
-        // Nothing sorts between a place and the same with a space behind it, and nothing before a space.
-        let from = after.unwrap_or_default().to_owned() + " ";
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :agenda AND sk BETWEEN :from AND :until")
-            .expression_attribute_values(":agenda", text(ENTITLEMENTS_DUE))
-            .expression_attribute_values(":from", text(from))
-            .expression_attribute_values(":until", text(keyspace::due_from(until) + "~"))
-            .limit(PAGE)
-            .send()
-            .await
-            .map_err(StateError::while_doing("read which entitlements are due"))?;
-        let next = page_end(answer.last_evaluated_key, "sk");
-        let items = answer.items.unwrap_or_default();
-        let organization = |item: &Item| sort_key(item)?.split_once('#')?.1.parse().ok();
-        let items = items.iter().filter_map(organization).collect();
-        Ok(Page { items, next })
     }
 
     fn put_if_unchanged(&self, row: Item, read: u64) -> TransactWriteItem {
@@ -276,15 +236,6 @@ impl Accounts {
             .delete(delete.expect("table and key are set"))
             .build()
     }
-}
-
-/// All organizations lie in one partition, which takes 1,000 writes per second: many more than Stripe makes.
-fn agenda_line(organization: OrganizationId, entitled: &Entitled) -> Option<Item> {
-    let at = entitled.due_at?;
-    Some(key(
-        ENTITLEMENTS_DUE,
-        keyspace::entitlement_due(at, organization),
-    ))
 }
 
 #[cfg(test)]
@@ -332,7 +283,7 @@ mod tests {
         assert_eq!(entitled.due(at(10)), None);
         // What waits is released, though the access is the one that was told.
         entitled.told = Some(told(Access::Active));
-        entitled.lapsed_since = Some(at(1));
+        entitled.lapse.lapsed_since = Some(at(1));
         assert_eq!(entitled.due(at(3)), Some(at(3)));
     }
 
@@ -345,12 +296,16 @@ mod tests {
         ]);
         let read = Entitled::written(None, first, Value::Null, at(2));
         let paid = || entitlement(&[(at(1), Access::Active)]);
-        let lapse = |now| Entitled::written(Some(&read), paid(), Value::Null, now).lapsed_since;
+        let lapse = |now| {
+            Entitled::written(Some(&read), paid(), Value::Null, now)
+                .lapse
+                .lapsed_since
+        };
         assert_eq!(lapse(at(8)), None);
         assert_eq!(lapse(at(9)), Some(at(9)));
         assert_eq!(lapse(at(30)), Some(at(9)));
         let next = Entitled::written(Some(&read), paid(), Value::Null, at(12));
         let again = Entitled::written(Some(&next), paid(), json!({}), at(40));
-        assert_eq!((again.lapsed_since, again.revision), (Some(at(9)), 3));
+        assert_eq!((again.lapse.lapsed_since, again.revision), (Some(at(9)), 3));
     }
 }

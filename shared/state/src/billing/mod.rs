@@ -1,8 +1,10 @@
 //! What organizations have paid for: what it says of them at this moment, and what follows from a change.
 
 mod derive;
+mod due;
 mod entitlements;
 mod heard;
+mod lapse;
 mod ledger;
 mod parked;
 mod release;
@@ -19,6 +21,7 @@ use crate::accounts::Account;
 pub use derive::Deriver;
 pub use entitlements::{Entitled, Told};
 pub use heard::{Heard, HeardAs};
+pub use lapse::Lapse;
 pub use ledger::Ledger;
 pub use parked::Parked;
 pub use settle::Settler;

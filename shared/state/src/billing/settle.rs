@@ -47,14 +47,10 @@ impl Settler<'_> {
             return Ok(None);
         }
         for _ in 0..MAX_TRIES {
-            let account = self.accounts.read_account(organization).await?;
-            // Stripe may name an organization that does not exist here. Nobody is told, and it is not asked for
-            // again.
-            let read = match &account {
-                Some(account) => account.entitlement.clone(),
-                None => self.accounts.entitlement(organization).await?,
+            let Some(account) = self.accounts.read_account(organization).await? else {
+                return Ok(None);
             };
-            let Some(read) = read else {
+            let Some(read) = account.entitlement.clone() else {
                 return Ok(None);
             };
             let Some(Settlement {
@@ -65,10 +61,8 @@ impl Settler<'_> {
             else {
                 return Ok(None);
             };
-            if let Some(account) = &account {
-                self.carry_out(account, change.as_ref(), release, now)
-                    .await?;
-            }
+            self.carry_out(&account, change.as_ref(), release, now)
+                .await?;
             let written = self
                 .accounts
                 .replace_entitlement(organization, Some(&read), &next);

@@ -1,15 +1,12 @@
 //! What follows from an organization's access, decided from its row and the clock. Nothing here has an
 //! effect.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use payload::billing::access::Access;
 use payload::id::{EndpointId, ReplayId};
 use sha2::{Digest as _, Sha256};
 
 use crate::billing::entitlements::{Entitled, Told};
-
-/// What was held when the access ended is released if it returns within this time, and then no more.
-const HELD_AFTER_THE_END: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The access is another than the one that was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,21 +71,15 @@ pub(crate) fn settlement(read: &Entitled, now: Timestamp) -> Option<Settlement> 
     });
 
     let mut next = read.clone();
-    next.lapsed_since = read.lapsed_until(now);
+    next.lapse = read.lapse_until(now);
     let mut release = None;
     if access.sends()
-        && let Some(lapsed_since) = next.lapsed_since.take()
+        && let Some(lapsed_since) = next.lapse.lapsed_since.take()
     {
-        let since = since.unwrap_or(now);
-        let ended = read.told.filter(|told| !told.access.records());
-        let ended_at = ended.and_then(|told| told.since);
-        if ended_at.is_some_and(|at| since.duration_since(at) > HELD_AFTER_THE_END) {
-            next.held_from = Some(now);
-        }
         release = Some(Release {
             lapsed_since,
-            since,
-            held_from: next.held_from,
+            since: since.unwrap_or(now),
+            held_from: next.lapse.held_from,
         });
     }
     if change.is_some() {
@@ -114,6 +105,7 @@ pub(crate) fn settlement(read: &Entitled, now: Timestamp) -> Option<Settlement> 
 #[cfg(test)]
 mod tests {
     use Access::{Active, Ended, Grace, None as Never, Pending, Suspended};
+    use jiff::SignedDuration;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -153,13 +145,13 @@ mod tests {
         );
         assert_eq!(settle(&mut row, day(10)), (Some((Active, Grace)), false));
         assert_eq!(settle(&mut row, day(25)), (Some((Grace, Suspended)), false));
-        assert_eq!((row.lapsed_since, row.due_at), (Some(day(24)), None));
+        assert_eq!((row.lapse.lapsed_since, row.due_at), (Some(day(24)), None));
         assert_eq!(settle(&mut row, day(26)), (None, false));
         let paid = entitlement(&[lapse[0], lapse[1], lapse[2], (day(27), Active)]);
         let mut row = Entitled::written(Some(&row), paid, Value::Null, day(27));
         assert_eq!(settle(&mut row, day(27)), (Some((Suspended, Active)), true));
         assert_eq!(
-            (settle(&mut row, day(28)), row.lapsed_since),
+            (settle(&mut row, day(28)), row.lapse.lapsed_since),
             ((None, false), None)
         );
     }
@@ -185,8 +177,24 @@ mod tests {
             let row = Entitled::written(Some(&row), again, Value::Null, back);
             let done = settlement(&row, back).unwrap();
             assert_eq!(done.release.unwrap().held_from, held_from);
-            assert_eq!(done.next.held_from, held_from);
+            assert_eq!(done.next.lapse.held_from, held_from);
         }
+    }
+
+    #[test]
+    fn a_first_payment_that_is_awaited_does_not_make_the_end_younger() {
+        let over = [(day(0), Active), (day(5), Suspended), (day(10), Ended)];
+        let mut row = written(&over, at(1));
+        for now in [at(1), day(5), day(10)] {
+            settle(&mut row, now);
+        }
+        let again = entitlement(&[over[0], over[1], over[2], (day(25), Pending)]);
+        let mut row = Entitled::written(Some(&row), again, Value::Null, day(25));
+        assert_eq!(settle(&mut row, day(25)), (Some((Ended, Pending)), false));
+        let paid = entitlement(&[over[0], over[1], over[2], (day(26), Active)]);
+        let row = Entitled::written(Some(&row), paid, Value::Null, day(26));
+        let done = settlement(&row, day(26)).unwrap();
+        assert_eq!(done.release.unwrap().held_from, Some(day(26)));
     }
 
     #[test]
