@@ -15,7 +15,7 @@ pub(crate) struct Caller {
     url: String,
     key: Option<String>,
     headers: Vec<(&'static str, String)>,
-    /// What is sent in bodies must not come up in the log.
+    /// What is sent in bodies must not come up in the log, nor in a refusal.
     canaries: Arc<Canaries>,
 }
 
@@ -127,6 +127,9 @@ impl Caller {
             .text()
             .await
             .unwrap_or_else(|error| panic!("{request}: {error}"));
+        if status >= 400 {
+            self.canaries.search(&text);
+        }
         Answer {
             status,
             headers,

@@ -1,5 +1,5 @@
-//! What no log may hold: everything that callers send in a body, and whatever looks like a secret, an
-//! e-mail address or a tax id. Every line of every stack is searched for it.
+//! What no log and no refusal may hold: everything that callers send in a body, and whatever looks like a secret,
+//! an e-mail address or a tax id. Every line of every stack is searched for it, and every refusal.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +12,6 @@ use serde_json::Value;
 
 /// Shorter texts are found in anything.
 const SHORTEST: usize = 8;
-/// Statuses of deliveries are asked for in bodies, and logged.
 /// The members of the canonical form, which a line names when they are missing. A source may use the same words.
 const SUBJECTS: [&str; 9] = [
     "achievement",
@@ -27,6 +26,9 @@ const SUBJECTS: [&str; 9] = [
 ];
 /// A word of a source that is in the name of a metric too.
 const METRICS: [&str; 1] = ["customer"];
+/// Words of ours, which a refusal lists.
+const CHOICES: [&str; 3] = ["basic_auth", "bearer_token", "standard"];
+/// Statuses of deliveries are asked for in bodies, and logged.
 const STATUSES: [&str; 3] = ["delivered", "exhausted", "retrying"];
 
 /// What was planted, and where it came up.
@@ -102,7 +104,7 @@ impl Canaries {
         }
     }
 
-    /// Notes what a line of a log holds and must not.
+    /// Notes what a line of a log, or a refusal, holds and must not.
     pub(crate) fn search(&self, line: &str) {
         if let Some(what) = self.in_line(line) {
             let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,6 +139,7 @@ fn may_be_logged(text: &str) -> bool {
     });
     is_id
         || text.starts_with("cus_")
+        || CHOICES.contains(&text)
         || STATUSES.contains(&text)
         || SUBJECTS.contains(&text)
         || METRICS.contains(&text)
