@@ -127,7 +127,7 @@ impl Stripe {
     async fn derive_all(&self, known: &Customer, now: Timestamp) -> Result<bool, StateError> {
         if known.is_contested() {
             let customer = &known.id;
-            warn!(
+            error!(
                 stripe.customer = customer.as_str(),
                 "contested: {customer} is claimed for several organizations, the first one is believed"
             );
