@@ -225,7 +225,9 @@ impl World {
         let mut erasure = Erasure::new(self.organizations[0].id, address, self.now);
         let saved = eraser.deliveries.save_erasure(&mut erasure, self.now);
         assert!(saved.await.unwrap());
-        while Box::pin(eraser.advance(&mut erasure, self.now))
+        // Nobody accepts anything meanwhile.
+        let as_of = self.now + SignedDuration::from_mins(1);
+        while Box::pin(eraser.advance(&mut erasure, as_of, Clock::starting(self.now)))
             .await
             .unwrap()
         {}

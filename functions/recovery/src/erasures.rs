@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use state::{Erased, Eraser, Erasure, StateError};
+use state::{Clock, Erased, Eraser, Erasure, StateError};
 use tokio::time::timeout;
 
 use crate::handler::Run;
@@ -15,7 +15,8 @@ const BUDGET: Duration = Duration::from_secs(20);
 impl Run<'_> {
     /// A page of each erasure in turn, until all are over.
     ///
-    /// By the true time, also in a run by hand: what is removed has been removed.
+    /// By the true time, also in a run by hand: what is removed has been removed. Such a run only does not wait for
+    /// events that are being written while that time is over as of its own.
     pub(crate) async fn erase(&mut self) -> Result<(), StateError> {
         let recovery = self.recovery;
         let eraser = Eraser {
@@ -35,7 +36,8 @@ impl Run<'_> {
             let mut going_on = Vec::with_capacity(active.len());
             for mut erasure in active {
                 let before = sum(erasure.erased);
-                let advanced = eraser.advance(&mut erasure, self.clock.true_now());
+                let clock = Clock::starting(self.clock.true_now());
+                let advanced = eraser.advance(&mut erasure, self.clock.now(), clock);
                 // A page that does not end in time is gone on with by the next run.
                 let Ok(advanced) = timeout(self.clock.left(SHARE), advanced).await else {
                     return Ok(());

@@ -175,6 +175,7 @@ impl Events {
         };
         let recalled = credentials.complete(organization, event_type, facts, Some(accepting));
         let recalled = recalled.await?;
+        let recalled_at = clock.now();
         let retention = submission.organization.retention(submission.retention);
         if id.created_at() + retention <= now {
             // Announced, and no longer kept.
@@ -191,7 +192,7 @@ impl Events {
                 is_erased: false,
             }));
         }
-        let write = self.write(id, submission, clock);
+        let write = self.write(id, submission, recalled_at, clock);
         let remember = |accepting| credentials.remember(organization, accepting, recalled, clock);
         // WrittenBeforeMovedOn. What is derived is begun again because its credential is due:
         //   event ── [crash: still due, the same id] ── credential moves on

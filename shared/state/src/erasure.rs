@@ -10,13 +10,21 @@
 //!                        └─ crash: removed again ──────┘
 //! ```
 //!
+//! Until the directory and the credentials are through, certhooks itself fills what they say of the person into
+//! events. So those are looked for too, up to when it was removed, and not before the last of them is written:
+//!
+//! ```text
+//! accepting:  the row is read ─── at most 10 s ─── the event is written ─┐
+//! erasure:           └─ the row is removed ─────── 15 s ─────────────────┴─ events are looked for
+//! ```
+//!
 //! Ids that events are looked for by are collected up to [`MAX_IDS`]; of someone with more credentials the
 //! events are gone through several times.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use payload::email::{AddressDigest, Sought};
 use payload::id::{AuditId, ErasureId, OrganizationId};
 use payload::timestamp;
@@ -27,6 +35,12 @@ use crate::audit_log::{Action, Actor, AuditLine, Changes};
 
 /// Ids that are looked for at once: with those of one more page they fit into the row.
 const MAX_IDS: usize = 100;
+
+/// How long after the removal of what is known of a person an event may be written that was completed with it:
+/// as long as accepting one may take, and some time to spare.
+const UNDER_WAY: SignedDuration = SignedDuration::from_secs(15);
+/// How far two environments' clocks are apart at most.
+const APART: SignedDuration = SignedDuration::from_secs(1);
 
 /// Whether an erasure goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,13 +120,20 @@ pub struct Erasure {
     more_recipients: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     more_credentials: Option<String>,
+    /// When what was known of the person was removed, in this round.
+    #[serde(
+        serialize_with = "timestamp::option::serialize",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    removed_at: Option<Timestamp>,
     /// Rows that were looked at.
     pub examined: u64,
     /// What was removed.
     pub erased: Erased,
     /// Rows that could not be read: whether they are about the person is not known.
     pub unreadable: u64,
-    /// When it was asked for. What came later is not looked at.
+    /// When it was asked for. What came later is not looked at, but for what was completed with what was there.
     #[serde(serialize_with = "timestamp::serialize")]
     pub created_at: Timestamp,
     /// When it last got further.
@@ -139,6 +160,8 @@ impl fmt::Debug for Erasure {
 pub(crate) struct Found {
     /// What is about the person: an id in the step.
     pub(crate) theirs: Vec<String>,
+    /// Ids by which events name these beside.
+    pub(crate) short_ids: Vec<String>,
     pub(crate) examined: u64,
     pub(crate) unreadable: u64,
     /// Where the step goes on; none at its end.
@@ -162,6 +185,7 @@ impl Erasure {
             credential_ids: BTreeSet::new(),
             more_recipients: None,
             more_credentials: None,
+            removed_at: None,
             examined: 0,
             erased: Erased::default(),
             unreadable: 0,
@@ -175,6 +199,23 @@ impl Erasure {
     pub(crate) fn sought(&self) -> Option<Sought> {
         let digest = AddressDigest::kept(self.digest.clone()?);
         Some(Sought::new(self.organization_id, digest))
+    }
+
+    /// What came before this time was there when it was asked for.
+    pub(crate) fn asked_until(&self) -> Timestamp {
+        self.created_at + SignedDuration::from_millis(1)
+    }
+
+    /// What was completed before this time may have been completed with what was there.
+    pub(crate) fn completed_until(&self) -> Timestamp {
+        let removed = self.removed_at.map(|at| at + APART);
+        removed.unwrap_or(self.created_at)
+    }
+
+    /// Whether events that were completed with what is removed by now may still be written.
+    pub(crate) fn is_early(&self, now: Timestamp) -> bool {
+        let begins = self.step == Step::Events && self.place.is_none() && self.in_hand.is_empty();
+        begins && self.removed_at.is_some_and(|at| now < at + UNDER_WAY)
     }
 
     /// Takes what was found in a page in hand, and counts it.
@@ -192,6 +233,7 @@ impl Erasure {
             Step::Credentials => {
                 self.erased.credentials += count;
                 self.credential_ids.extend(ids);
+                self.credential_ids.extend(found.short_ids);
             }
             Step::Series => {}
             Step::Events => self.erased.events += count,
@@ -201,8 +243,8 @@ impl Erasure {
         self.in_hand = found.theirs;
     }
 
-    /// Moves on when what it had in hand is removed.
-    pub(crate) fn move_on(&mut self) {
+    /// Moves on when what it had in hand is removed, which is now.
+    pub(crate) fn move_on(&mut self, now: Timestamp) {
         self.in_hand.clear();
         self.place = self.next.take();
         let is_full = match self.step {
@@ -221,6 +263,8 @@ impl Erasure {
             }
             Step::Credentials => {
                 self.more_credentials = rest;
+                let was_known = !self.recipient_ids.is_empty() || !self.credential_ids.is_empty();
+                self.removed_at = was_known.then_some(now);
                 // Of nobody's credentials there is no series.
                 self.step = match self.credential_ids.is_empty() {
                     true => Step::Events,
@@ -266,9 +310,13 @@ impl Erasure {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::event_write::RECALLED_WITHIN;
+    use crate::late::WRITTEN_WITHIN;
     use crate::rows::{from_item, to_item};
 
     fn now() -> Timestamp {
@@ -294,8 +342,8 @@ mod tests {
             Found {
                 theirs: theirs.map(|row| row.to_string()).collect(),
                 examined: (ends - begins) as u64,
-                unreadable: 0,
                 next: (ends < self.count).then(|| ends.to_string()),
+                ..Found::default()
             }
         }
 
@@ -366,7 +414,7 @@ mod tests {
                 if removed[of].iter().filter(|row| erasure.in_hand.contains(row)).count() < erasure.in_hand.len() || dies(2) {
                     continue;
                 }
-                erasure.move_on();
+                erasure.move_on(now());
                 saved = erasure;
             }
             // Of the directory more is gone through once for each hundred lines, the credentials again each time.
@@ -389,9 +437,44 @@ mod tests {
         assert!(!format!("{erasure:?}").contains(&digest));
         while erasure.state == ErasureState::Running {
             erasure.take(Found::default());
-            erasure.move_on();
+            erasure.move_on(now());
         }
         assert!(!serde_json::to_string(&erasure).unwrap().contains(&digest));
+    }
+
+    #[test]
+    fn events_are_looked_for_when_none_is_written_any_more_that_was_completed_with_what_is_gone() {
+        let spare = |late: Duration| SignedDuration::try_from(late).unwrap() + APART;
+        assert!(UNDER_WAY >= RECALLED_WITHIN + spare(WRITTEN_WITHIN));
+        let through = |recipients: &[&str], credentials: &[&str]| {
+            let mut erasure = erasure();
+            for theirs in [recipients, credentials] {
+                let theirs = theirs.iter().map(ToString::to_string).collect();
+                erasure.take(Found {
+                    theirs,
+                    ..Found::default()
+                });
+                erasure.move_on(now());
+            }
+            if erasure.step == Step::Series {
+                assert!(!erasure.is_early(now()));
+                erasure.move_on(now());
+            }
+            erasure
+        };
+        for (recipients, credentials) in [(&["1"][..], &[][..]), (&[], &["c"])] {
+            let mut erasure = through(recipients, credentials);
+            assert!(erasure.is_early(now()));
+            assert!(!erasure.is_early(now() + UNDER_WAY));
+            assert!(erasure.completed_until() > now());
+            erasure.next = Some("202611/evt".to_owned());
+            erasure.move_on(now());
+            assert!(!erasure.is_early(now()), "it has begun");
+        }
+        // Nobody fills in what nobody knows.
+        let unknown = through(&[], &[]);
+        assert!(!unknown.is_early(now()));
+        assert_eq!(unknown.completed_until(), now());
     }
 
     #[test]

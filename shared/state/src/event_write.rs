@@ -1,6 +1,7 @@
 //! Writing an event, once, in time for those who follow the list of events.
 
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use jiff::{SignedDuration, Timestamp};
 use payload::dialect::Dialect;
 use payload::id::EventId;
 use payload::known::Known;
@@ -20,15 +21,20 @@ use crate::settled::{was_given_up, within};
 
 /// Most compressed bytes of an event's bodies: an item of DynamoDB has at most 400 KiB.
 const MAX_STORED: usize = 350 * 1024;
+/// How long after it was read the write of an event may begin that was completed with what was known: who erases
+/// that waits for longer, and then looks for the event.
+pub(crate) const RECALLED_WITHIN: SignedDuration = SignedDuration::from_secs(10);
 /// How often the write of an event is tried whose answer does not come.
 const MAX_TRIES: usize = 5;
 
 impl Events {
     /// Writes the event, unless another request has; returns what stands there and whether it was written now.
+    /// `recalled_at`: when that was read with which it was completed, by the same clock.
     pub(crate) async fn write(
         &self,
         id: EventId,
         submission: Submission<'_>,
+        recalled_at: Timestamp,
         clock: Clock,
     ) -> Result<(Receipt, bool), StateError> {
         let now = clock.read();
@@ -95,7 +101,11 @@ impl Events {
             let of = (organization.id, id);
             place = self.place_for(of, place, row.ttl, clock).await?;
             row.late = Some(place).filter(|place| *place != id);
-            row.audit = Bucket::of(id, clock.now());
+            let written_at = clock.now();
+            if is_enriched && written_at.duration_since(recalled_at) > RECALLED_WITHIN {
+                break;
+            }
+            row.audit = Bucket::of(id, written_at);
             match self.put_event(&row).await? {
                 Put::Made => return Ok((receipt, true)),
                 Put::InTheWay(first) => return Ok((Receipt::of(*first), is_written)),

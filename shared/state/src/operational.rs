@@ -306,7 +306,8 @@ impl Events {
             told_in: BTreeSet::new(),
             retention,
         };
-        self.write(event.id, submission, Clock::starting(now)).await
+        let clock = Clock::starting(now);
+        self.write(event.id, submission, now, clock).await
     }
 }
 

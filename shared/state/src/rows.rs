@@ -105,6 +105,25 @@ pub(crate) async fn put(
     Ok(())
 }
 
+/// Deletes a row, where one is given only while an attribute of it is as it was read; `false` when it is another
+/// one by then, or gone.
+pub(crate) async fn delete(
+    client: &Client,
+    table: &str,
+    place: Item,
+    read: Option<(&str, AttributeValue)>,
+    doing: &'static str,
+) -> Result<bool, StateError> {
+    let delete = client.delete_item().table_name(table).set_key(Some(place));
+    let delete = match read {
+        Some((attribute, value)) => delete
+            .condition_expression(format!("{attribute} = :read"))
+            .expression_attribute_values(":read", value),
+        None => delete,
+    };
+    is_written(delete.send().await, doing)
+}
+
 /// The row because of which a conditional write did not happen; any other failure is an error.
 pub(crate) fn row_in_the_way<R>(
     error: SdkError<PutItemError, R>,

@@ -1,9 +1,8 @@
 //! Recovery dies between any two writes of an erasure: the next run ends the same, with the same counts.
 
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::{ask, issued_to, over};
+use super::{LATER, ask, issued_to, over};
 use crate::faults::{Fault, Faults, Request, Rule};
 use crate::later::as_of;
 use crate::receiver::Receiver;
@@ -25,7 +24,7 @@ fn erases(request: &Request) -> bool {
 
 /// Runs recovery, which may die.
 async fn run(stack: &Stack) -> Result<Value, Value> {
-    let request = as_of(SignedDuration::ZERO);
+    let request = as_of(LATER);
     stack.try_invoke("RecoveryFunction", request).await
 }
 

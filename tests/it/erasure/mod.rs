@@ -4,6 +4,7 @@ mod asked;
 mod deliveries;
 mod everything;
 mod interrupted;
+mod meanwhile;
 mod others;
 
 use jiff::SignedDuration;
@@ -11,6 +12,9 @@ use serde_json::{Value, json};
 
 use crate::later::recover;
 use crate::stack::{Organization, Stack, text, until};
+
+/// As of then, no event is being written any more that was completed with what recovery has just removed.
+const LATER: SignedDuration = SignedDuration::from_secs(20);
 
 /// Asks for the erasure of a person; its id.
 async fn ask(college: &Organization, address: &str) -> String {
@@ -22,7 +26,7 @@ async fn ask(college: &Organization, address: &str) -> String {
 async fn over(stack: &Stack, college: &Organization, id: &str) -> Value {
     let path = format!("erasures/{id}");
     until("the erasure is over", async || {
-        recover(stack, SignedDuration::ZERO).await;
+        recover(stack, LATER).await;
         let erasure = college.api.get(&path).await.expect(200);
         if erasure["state"] == "done" {
             Ok(erasure)

@@ -4,15 +4,17 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use payload::id::OrganizationId;
 
-use super::{Eraser, Looking, PAGE, found};
+use super::{Eraser, Looking, MAX_TRIES, PAGE, found};
 use crate::credential_row::CredentialRow;
 use crate::credentials::Credentials;
 use crate::directory::{Directory, Entry};
 use crate::erasure::Found;
 use crate::error::StateError;
 use crate::keyspace::{self, CREDENTIAL_PREFIX, RECIPIENT_PREFIX, SERIES_PREFIX};
-use crate::rows::{Item, from_item, is_written, key, sort_key, text};
+use crate::rows::{self, Item, from_item, key, number, sort_key, text};
 use crate::series::SeriesRow;
+
+const REMOVING: &str = "erase what is known of a credential";
 
 impl Looking<'_> {
     /// Whether something was there when the erasure was asked for.
@@ -28,14 +30,23 @@ impl Looking<'_> {
         Ok((is_theirs && self.was_there(entry.updated_at)).then_some(id))
     }
 
-    fn is_credential(&self, item: Item) -> Result<Option<String>, StateError> {
+    /// Whether a credential is the person's; its short id, if it is, goes to the others.
+    fn is_credential(
+        &self,
+        item: Item,
+        short_ids: &mut Vec<String>,
+    ) -> Result<Option<String>, StateError> {
         let id = id_of(&item, CREDENTIAL_PREFIX)?;
         let row: CredentialRow = from_item(item)?;
         let (email, recipient) = (row.known.recipient_email, row.known.recipient_id);
         let has_id = |id: &String| self.erasure.recipient_ids.contains(id) || self.sought.is(id);
         let is_theirs =
             email.is_some_and(|it| self.sought.is(&it)) || recipient.as_ref().is_some_and(has_id);
-        Ok((is_theirs && self.was_there(row.created_at)).then_some(id))
+        if !is_theirs || !self.was_there(row.created_at) {
+            return Ok(None);
+        }
+        short_ids.extend(row.known.short_id);
+        Ok(Some(id))
     }
 
     fn is_series(&self, item: Item) -> Result<Option<String>, StateError> {
@@ -66,7 +77,11 @@ impl Eraser<'_> {
         looking: &Looking<'_>,
     ) -> Result<Found, StateError> {
         let (items, last) = self.rows_of(looking, CREDENTIAL_PREFIX).await?;
-        Ok(found(items, last, |item| looking.is_credential(item)))
+        let mut short_ids = Vec::new();
+        let found = found(items, last, |item| {
+            looking.is_credential(item, &mut short_ids)
+        });
+        Ok(Found { short_ids, ..found })
     }
 
     pub(super) async fn look_for_series(&self, looking: &Looking<'_>) -> Result<Found, StateError> {
@@ -108,29 +123,39 @@ impl Eraser<'_> {
         deleted.await.map(|()| 0)
     }
 
-    /// Deletes a credential, and before it the other ids under which it is found: they stand in its row.
+    /// Deletes a credential, and before it the other ids under which it is found: they stand in its row. One that
+    /// was made anew since then stays.
     pub(super) async fn remove_credential(
         &self,
         organization: OrganizationId,
         id: &str,
+        until: Timestamp,
     ) -> Result<u64, StateError> {
         let sort_key = keyspace::credential(id);
-        let rows = self
-            .credentials
-            .read(organization, [sort_key.clone()].into_iter());
-        let Some(row) = rows.await?.pop() else {
-            return Ok(0);
-        };
-        let row: CredentialRow = from_item(row)?;
         let partition = keyspace::organization(organization);
-        for alias in &row.known_as {
-            let place = key(&partition, keyspace::alias(alias));
-            self.credentials.remove(place, Some(id)).await?;
+        for _ in 0..MAX_TRIES {
+            let read = [sort_key.clone()].into_iter();
+            let read = self.credentials.read(organization, read).await?.pop();
+            let row: Option<CredentialRow> = read.map(from_item).transpose()?;
+            let Some(row) = row.filter(|row| row.created_at < until) else {
+                return Ok(0);
+            };
+            for alias in &row.known_as {
+                // StillOfTheirs. the credential's row is read (its ids) → [another credential gets this id] →
+                // this delete: not of the other's.
+                let place = key(&partition, keyspace::alias(alias));
+                let read = ("credential_id", text(id));
+                self.delete_row(place, Some(read)).await?;
+            }
+            // UnchangedSinceRead. read (revision n) → [an event adds to it, with an id of which a row is made:
+            // n + 1] → this delete: only of n, so that the row of that id is removed too.
+            let place = key(&partition, sort_key.clone());
+            let read = ("revision", number(&row.revision));
+            if self.delete_row(place, Some(read)).await? {
+                return Ok(0);
+            }
         }
-        self.credentials
-            .remove(key(&partition, sort_key), None)
-            .await?;
-        Ok(0)
+        Err(StateError::contended(REMOVING))
     }
 
     pub(super) async fn remove_series(
@@ -142,26 +167,15 @@ impl Eraser<'_> {
             keyspace::organization(organization),
             keyspace::series(digest),
         );
-        self.credentials.remove(place, None).await.map(|()| 0)
+        self.delete_row(place, None).await.map(|_| 0)
     }
-}
 
-impl Credentials {
-    /// Deletes a row; one that is gone is no error. With `of`, only as long as it leads to that credential.
-    async fn remove(&self, place: Item, of: Option<&str>) -> Result<(), StateError> {
-        // StillOfTheirs. the credential's row is read (its ids) → [another credential gets this id] → this
-        // delete: not of the other's.
-        let condition = of.map(|_| "credential_id = :credential".to_owned());
-        let value = |id: &str| (":credential".to_owned(), AttributeValue::S(id.to_owned()));
-        let deleted = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .set_key(Some(place))
-            .set_condition_expression(condition)
-            .set_expression_attribute_values(of.map(|id| [value(id)].into()))
-            .send()
-            .await;
-        is_written(deleted, "erase what is known of a credential").map(drop)
+    async fn delete_row(
+        &self,
+        place: Item,
+        read: Option<(&str, AttributeValue)>,
+    ) -> Result<bool, StateError> {
+        let Credentials { client, table } = self.credentials;
+        rows::delete(client, table, place, read, REMOVING).await
     }
 }

@@ -30,20 +30,34 @@ use crate::rows::{Item, text};
 
 impl Looking<'_> {
     /// Whether an event is about the person and still says something.
+    ///
+    /// ```text
+    /// asked for ── events are completed with what is known of the person ── that is removed
+    /// ```
+    ///
+    /// Of those in between, the ones that were completed: of its credentials all may be.
     fn is_event(&self, item: Item) -> Result<Option<String>, StateError> {
         let event = read_event(item)?;
-        let was_there = event.id.created_at() < self.until();
+        let accepted_at = event.id.created_at();
+        if event.erased_at.is_some() || accepted_at >= self.completed_until() {
+            return Ok(None);
+        }
         let ids = &self.erasure.credential_ids;
-        let is_theirs = event
-            .credential_id
-            .as_ref()
-            .is_some_and(|id| ids.contains(id))
-            || self.sought.is_named_in(&event.body)
-            || event
-                .converted
-                .as_ref()
-                .is_some_and(|it| self.sought.is_named_in(it));
-        Ok((event.erased_at.is_none() && is_theirs && was_there).then(|| event.id.to_string()))
+        let is_of_theirs = || {
+            let credential = event.credential_id.as_ref();
+            credential.is_some_and(|id| ids.contains(id))
+        };
+        let is_said = || self.sought.is_named_in(&event.body);
+        let is_in_completed = || {
+            let completed = event.converted.as_ref();
+            completed.is_some_and(|it| self.sought.is_named_in(it))
+        };
+        let is_theirs = if accepted_at < self.until() {
+            is_of_theirs() || is_said() || is_in_completed()
+        } else {
+            is_of_theirs() || is_in_completed() && !is_said()
+        };
+        Ok(is_theirs.then(|| event.id.to_string()))
     }
 }
 

@@ -11,6 +11,7 @@ use payload::email::Sought;
 use tracing::{error, info};
 
 use crate::accounts::Accounts;
+use crate::clock::Clock;
 use crate::credentials::Credentials;
 use crate::deliveries::Deliveries;
 use crate::erasure::{Erasure, ErasureState, Found, Step};
@@ -52,18 +53,29 @@ struct Looking<'a> {
 impl Looking<'_> {
     /// What came from then on came after the erasure was asked for.
     fn until(&self) -> Timestamp {
-        self.erasure.created_at + SignedDuration::from_millis(1)
+        self.erasure.asked_until()
+    }
+
+    /// What was accepted from then on was completed with nothing of what was there.
+    fn completed_until(&self) -> Timestamp {
+        self.erasure.completed_until().max(self.until())
     }
 }
 
 impl Eraser<'_> {
     /// Removes what is about the person in the next page; `false` when there is nothing more to do: it is over,
-    /// or somebody else works on it.
+    /// somebody else works on it, or it waits for events that are being written. `as_of` is what it waits by.
     ///
     /// # Errors
     /// Something was not read or written. The next call does it again.
-    pub async fn advance(&self, erasure: &mut Erasure, now: Timestamp) -> Result<bool, StateError> {
-        let Some(sought) = erasure.sought() else {
+    pub async fn advance(
+        &self,
+        erasure: &mut Erasure,
+        as_of: Timestamp,
+        clock: Clock,
+    ) -> Result<bool, StateError> {
+        let now = clock.read();
+        let Some(sought) = erasure.sought().filter(|_| !erasure.is_early(as_of)) else {
             return Ok(false);
         };
         let account = self.accounts.account(erasure.organization_id, now).await?;
@@ -84,7 +96,7 @@ impl Eraser<'_> {
             }
         }
         self.remove(erasure, organization, now).await?;
-        erasure.move_on();
+        erasure.move_on(clock.now());
         let is_over = erasure.state == ErasureState::Done;
         if is_over {
             self.accounts.log(&erasure.completed()).await?;
@@ -111,9 +123,8 @@ impl Eraser<'_> {
         }
     }
 
-    /// The next rows of Events or Deliveries, and where they go on: a month after the other, from the one in
-    /// which the erasure was asked for back to the one in which the organization was made, each from its
-    /// beginning.
+    /// The next rows of Events or Deliveries, and where they go on: a month after the other, from the last one that
+    /// is covered back to the one in which the organization was made, each from its beginning.
     async fn rows_of_month(
         &self,
         table: &str,
@@ -124,7 +135,7 @@ impl Eraser<'_> {
             organization,
             ..
         } = looking;
-        let newest = || month_of(erasure.created_at);
+        let newest = || month_of(looking.completed_until());
         let place = erasure.place.clone().unwrap_or_else(newest);
         let (month, after) = match place.split_once('/') {
             Some((month, after)) => (month, Some(after)),
@@ -161,12 +172,13 @@ impl Eraser<'_> {
         now: Timestamp,
     ) -> Result<(), StateError> {
         let step = erasure.step;
+        let until = erasure.asked_until();
         let removing: Vec<_> = erasure
             .in_hand
             .iter()
             .map(async |id| match step {
                 Step::Recipients => self.remove_recipient(organization.id, id).await,
-                Step::Credentials => self.remove_credential(organization.id, id).await,
+                Step::Credentials => self.remove_credential(organization.id, id, until).await,
                 Step::Series => self.remove_series(organization.id, id).await,
                 Step::Events => self.remove_event(organization, id, now).await,
                 Step::Answers => self.remove_answer(organization, id, now).await,
@@ -184,7 +196,7 @@ impl Eraser<'_> {
 fn found(
     items: Vec<Item>,
     last: Option<Item>,
-    is_theirs: impl Fn(Item) -> Result<Option<String>, StateError>,
+    mut is_theirs: impl FnMut(Item) -> Result<Option<String>, StateError>,
 ) -> Found {
     let mut found = Found {
         next: page_end(last, SK),
