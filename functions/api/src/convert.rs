@@ -80,6 +80,8 @@ pub(crate) async fn convert(api: &Api, call: &Call<'_>) -> Result<Response<Body>
         received_at: call.now,
     };
     let mut parsed = parse(received, hints)?;
+    let facts = &mut parsed.facts;
+    api.credentials.resolve(organization.id, facts).await?;
     let completed =
         (api.credentials).complete(organization.id, parsed.event_type, &mut parsed.facts, None);
     completed.await?;

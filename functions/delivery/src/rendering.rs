@@ -36,6 +36,7 @@ pub(crate) async fn rendering(
     if let Err(Unmappable::Missing(_)) = rendered {
         let known = said.data.facts.enriched.len();
         let facts = &mut said.data.facts;
+        credentials.resolve(organization.id, facts).await?;
         let completed = credentials.complete(organization.id, event.event_type, facts, None);
         completed.await?;
         if said.data.facts.enriched.len() > known {

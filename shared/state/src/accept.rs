@@ -149,6 +149,8 @@ impl Events {
         if submission.key.is_explicit() && !is_same {
             return Ok(Acceptance::Conflict(first.event_id));
         }
+        let facts = &mut submission.parsed.facts;
+        credentials.resolve(organization, facts).await?;
         let id = self.announced_by(credentials, &submission, first.event_id, now);
         let id = id.await?;
         let is_first = id == claim.event_id;
@@ -173,9 +175,9 @@ impl Events {
             told_in: &told_in,
             reminders: &submission.organization.reminder_days,
         };
+        let recalled_at = clock.now();
         let recalled = credentials.complete(organization, event_type, facts, Some(accepting));
         let recalled = recalled.await?;
-        let recalled_at = clock.now();
         let retention = submission.organization.retention(submission.retention);
         if id.created_at() + retention <= now {
             // Announced, and no longer kept.

@@ -12,9 +12,10 @@ use payload::lifecycle::Lifecycle;
 use payload::timestamp;
 use tracing::error;
 
+use crate::aliases::AliasRow;
 use crate::clock::Clock;
 use crate::credential_row::{Addition, Credential};
-use crate::credentials::{AliasRow, Credentials};
+use crate::credentials::Credentials;
 use crate::error::{Chain, StateError};
 use crate::keyspace::{self, PK};
 use crate::rows::{Item, from_item, key, sort_key, text};
@@ -180,6 +181,7 @@ impl Credentials {
         };
         let sort_keys = [keyspace::credential(&credential.id)];
         let items = self.read(organization, sort_keys.into_iter()).await?;
+            moves: None,
         let read = items.into_iter().next().map(from_item).transpose()?;
         let row = self.add(&added, read, clock).await?;
         Ok(row.credential(credential.id.clone()))

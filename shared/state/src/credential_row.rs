@@ -82,11 +82,19 @@ pub(crate) struct Addition<'a> {
     pub(crate) announces: Option<Announced>,
     /// In which dialects it is told.
     pub(crate) told_in: &'a BTreeSet<Dialect>,
+    /// The row of the same credential under its short id, where that is what is added.
+    pub(crate) moves: Option<&'a CredentialRow>,
     /// How long before the end there are reminders.
     pub(crate) reminders: &'a ReminderDays,
 }
 
 impl CredentialRow {
+    /// Whether what stands under a short id was said of nothing but that: by events that name their credential by
+    /// it alone, or by another credential that supersedes it.
+    pub(crate) fn is_of_short_id(&self, short_id: &str) -> bool {
+        !self.is_heard_of() || self.known.short_id.as_deref() == Some(short_id)
+    }
+
     /// Whether any event of its own has come.
     pub(crate) fn is_heard_of(&self) -> bool {
         self.lifecycle.last().is_some()
@@ -121,6 +129,8 @@ impl CredentialRow {
         let lifecycle = lifecycle.merge(added.lifecycle.clone());
         known_as.extend(other_ids(added, &known));
         let updated_at = before.map_or(at, |row| at.max(row.updated_at));
+        let rows = before.into_iter().chain(added.moves);
+        let created_at = rows.map(|row| row.created_at).min();
         let is_heard_of = lifecycle.last().is_some();
         let before_that = before.and_then(|row| row.announced);
         let row = Self {
@@ -131,7 +141,7 @@ impl CredentialRow {
             known,
             lifecycle,
             known_as,
-            created_at: before.map_or(updated_at, |row| row.created_at),
+            created_at: created_at.unwrap_or(updated_at),
             updated_at,
             revision: before.map_or(0, |row| row.revision) + 1,
         };
@@ -219,6 +229,8 @@ fn other_ids(added: &Addition<'_>, known: &Known) -> BTreeSet<String> {
         .filter_map(|dialect| credential_in(*dialect, origin?, added.id))
         .collect();
     ids.extend(known.short_id.clone());
+    let moved = added.moves.map(|row| row.known_as.iter().cloned());
+    ids.extend(moved.into_iter().flatten());
     ids.remove(added.id);
     ids
 }
@@ -238,6 +250,7 @@ pub(crate) fn said_of<'a>(
         lifecycle: said.lifecycle.clone(),
         announces: said.announces,
         told_in,
+        moves: None,
         reminders,
     }
 }
@@ -405,6 +418,43 @@ mod tests {
         let one = fold(&[&first, &second]);
         let other = fold(&[&first, &second, &first, &second, &second, &first]);
         assert!(one.says_the_same(&other));
+    }
+
+    #[test]
+    fn what_is_moved_from_a_short_id_brings_its_age_and_its_ids_and_only_what_is_of_that_id() {
+        let (_, said) = samples()
+            .into_iter()
+            .find(|(name, _)| name.contains("certdirectory.credential.issued"))
+            .unwrap();
+        let (nobody, everyone) = (BTreeSet::new(), BTreeSet::from(Dialect::ALL));
+        let short_id = said.known.short_id.clone().unwrap();
+        let by_short_id = Said {
+            credential: Some(short_id.clone()),
+            ..said.clone()
+        };
+        let other = CredentialRow::after(None, &added(&by_short_id, &everyone), at(0));
+        assert!(other.is_of_short_id(&short_id));
+        let row = CredentialRow::after(None, &added(&said, &nobody), at(5));
+        let moved = Addition {
+            known: Some(&other.known),
+            lifecycle: other.lifecycle.clone(),
+            moves: Some(&other),
+            ..added(&said, &nobody)
+        };
+        let row = CredentialRow::after(Some(&row), &moved, at(9));
+        assert_eq!((row.created_at, row.updated_at), (at(0), at(9)));
+        assert!(row.known_as.is_superset(&other.known_as) && row.known_as.contains(&short_id));
+        // Another's: its own events give it another short id, or none.
+        assert!(!other.is_of_short_id("CRD-OTHER"));
+        let own = Said {
+            known: Known {
+                short_id: None,
+                ..said.known.clone()
+            },
+            ..by_short_id
+        };
+        let own = CredentialRow::after(None, &added(&own, &nobody), at(0));
+        assert!(!own.is_of_short_id(&short_id));
     }
 
     #[test]

@@ -13,32 +13,26 @@ use payload::event_type::EventType;
 use payload::expiry::ReminderDays;
 use payload::id::OrganizationId;
 use payload::known::{Known, Said, known_credential, unknown_achievement, unknown_recipient};
-use serde::{Deserialize, Serialize};
 
+use crate::aliases::AliasRow;
 use crate::batch_get::{Consistency, batch_get};
 use crate::clock::Clock;
 use crate::credential_row::{Addition, CredentialRow, said_of};
 use crate::directory::Entry;
 use crate::error::StateError;
 use crate::keyspace;
-use crate::rows::{Item, from_item, key, number, put, row_in_the_way, sort_key, to_item};
+use crate::rows::{Item, from_item, key, number, row_in_the_way, sort_key, to_item};
 use crate::series::SeriesRow;
 use crate::settled::{WRITTEN_WITHIN, stamp, was_given_up, within};
 
 /// How often a row is written again on top of what another event wrote in between.
-const MAX_TRIES: usize = 16;
+pub(crate) const MAX_TRIES: usize = 16;
 
 /// The table.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     pub(crate) client: Client,
     pub(crate) table: String,
-}
-
-/// What has another id too, under that id.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct AliasRow {
-    pub(crate) credential_id: String,
 }
 
 /// The rows that were found of what an event is about.
@@ -190,7 +184,7 @@ impl Credentials {
             said,
             told_in,
             reminders,
-            ..
+            is_first,
         } = told;
         let Some(credential) = &said.credential else {
             return Ok(());
@@ -209,7 +203,18 @@ impl Credentials {
             let known = recalled.credential.as_ref().map(|row| &row.lifecycle);
             added.lifecycle = added.lifecycle.with_rule(ends, known);
         }
-        self.add(&added, recalled.credential, clock).await?;
+        let had = recalled.credential.as_ref().map(|row| row.known_as.clone());
+        let row = self.add(&added, recalled.credential, clock).await?;
+        let by = (reminders, clock);
+        if let Some(short_id) = said.known.short_id.as_deref() {
+            if short_id == credential {
+                self.move_to_its_credential(organization, short_id, by)
+                    .await?;
+            } else if !is_first || had.is_none_or(|had| !had.contains(short_id)) {
+                let ids = (&**credential, short_id);
+                self.take_over(organization, ids, Some(row), by).await?;
+            }
+        }
         // Its row is written without being read: who is superseded was usually heard of long ago, and then one
         // write fails first.
         if let Some(named) = said.lifecycle.supersedes() {
@@ -220,9 +225,13 @@ impl Credentials {
                 lifecycle: said.lifecycle.superseded(credential),
                 announces: None,
                 told_in: &BTreeSet::new(),
+                moves: None,
                 reminders,
             };
             self.add(&superseded, None, clock).await?;
+            if recalled.superseded.is_none() {
+                self.move_to_its_credential(organization, named, by).await?;
+            }
         }
         Ok(())
     }
@@ -258,26 +267,6 @@ impl Credentials {
             }
         }
         Err(StateError::contended("remember a credential"))
-    }
-
-    /// Writes under which other ids a credential is found.
-    async fn put_aliases(
-        &self,
-        of: &Addition<'_>,
-        aliases: impl Iterator<Item = &str>,
-    ) -> Result<(), StateError> {
-        const DOING: &str = "remember another id of a credential";
-        for alias in aliases {
-            let mut row = to_item(&AliasRow {
-                credential_id: of.id.to_owned(),
-            })?;
-            row.extend(key(
-                keyspace::organization(of.organization),
-                keyspace::alias(alias),
-            ));
-            put(&self.client, &self.table, row, DOING).await?;
-        }
-        Ok(())
     }
 
     /// Writes a row in place of the one that was read, if there was one.

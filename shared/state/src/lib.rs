@@ -14,6 +14,7 @@ mod accepted_event;
 mod access;
 mod accounts;
 mod agenda;
+mod aliases;
 mod audit;
 mod audit_log;
 mod aws;

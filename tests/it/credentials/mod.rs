@@ -7,6 +7,7 @@ mod list;
 mod one;
 mod rules;
 mod state;
+mod short_ids;
 mod superseding;
 mod writers;
 

@@ -86,7 +86,9 @@ impl Lifecycle {
         let said = facts.credential.as_ref().unwrap_or(&blank);
         let word = |id: &Option<String>| {
             // Nothing supersedes itself: that is a renewal in its place.
-            let other = id.clone().filter(|_| *id != said.id);
+            let other = id
+                .clone()
+                .filter(|_| *id != said.id && *id != said.short_id);
             other.map(|said| Word { moment, said })
         };
         // What certhooks derives tells no date of its own: it repeats one that was said, and may be replaced by now.
