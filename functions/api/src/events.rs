@@ -99,26 +99,22 @@ pub(crate) async fn list(api: &Api, call: &Call<'_>) -> Result<Response<Body>, P
     Ok(page::answer(&views, found.next))
 }
 
-/// `GET /events?after=&type=`: what was accepted after this event, or all where none is named, oldest first,
+/// `GET /events?after=&type=&credential_id=`: what was accepted after this event, or all where none is named, oldest first,
 /// none missed and none twice. A cursor is further than the event with which the list began.
 async fn follow(api: &Api, call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let account = call.recent_account(api).await?;
     let allowance = call.allowance(api).await?;
     let organization = &account.organization;
     let limit = page::limit(call.request)?;
-    let event_type = filter(call.request)?.event_type;
+    let filter = filter(call.request)?;
     let after = match page::cursor(call.request)? {
         Some(place) => Some(place),
         None => after(api, call.request, organization.id).await?,
     };
     let keeping = api.keeping(organization, call.now);
-    let found = api.events.follow(
-        organization.id,
-        after,
-        event_type,
-        (keeping, limit),
-        call.now,
-    );
+    let found = api
+        .events
+        .follow(organization.id, after, &filter, (keeping, limit), call.now);
     let found = found.await?;
     let watermark = found.place.as_ref().map(page::encode);
     let answer = FollowedList {
@@ -137,8 +133,7 @@ async fn after(
     request: &Request,
     organization: OrganizationId,
 ) -> Result<Option<EventId>, Problem> {
-    let query = request.query_string_parameters();
-    let Some(id) = query.first("after").filter(|id| !id.is_empty()) else {
+    let Some(id) = page::text(request, "after") else {
         return Ok(None);
     };
     let Ok(id) = id.parse() else {
@@ -151,10 +146,7 @@ async fn after(
 fn filter(request: &Request) -> Result<EventFilter, Problem> {
     Ok(EventFilter {
         event_type: page::parameter(request, "type", "must be a canonical event type")?,
-        credential_id: request
-            .query_string_parameters()
-            .first("credential_id")
-            .map(str::to_owned),
+        credential_id: page::text(request, "credential_id"),
     })
 }
 

@@ -12,16 +12,21 @@ use serde::Serialize;
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 100;
 
+/// A parameter of the query. An empty one is as good as none: clients write all that there are.
+pub(crate) fn text(request: &Request, name: &str) -> Option<String> {
+    let query = request.query_string_parameters();
+    let text = query.first(name).filter(|text| !text.is_empty());
+    text.map(str::to_owned)
+}
+
 /// A parameter of the query, read as `T`.
 pub(crate) fn parameter<T: FromStr>(
     request: &Request,
     name: &str,
     expected: &str,
 ) -> Result<Option<T>, Problem> {
-    let query = request.query_string_parameters();
-    query
-        .first(name)
-        .map(str::parse)
+    text(request, name)
+        .map(|text| text.parse())
         .transpose()
         .map_err(|_| fault(name, expected))
 }
@@ -39,8 +44,7 @@ pub(crate) fn limit(request: &Request) -> Result<usize, Problem> {
 
 /// The place a `?cursor=` of an earlier answer stands for.
 pub(crate) fn cursor<T: FromStr>(request: &Request) -> Result<Option<T>, Problem> {
-    let query = request.query_string_parameters();
-    let Some(cursor) = query.first("cursor") else {
+    let Some(cursor) = text(request, "cursor") else {
         return Ok(None);
     };
     let place = BASE64

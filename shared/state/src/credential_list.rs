@@ -23,8 +23,12 @@ use crate::settled::settled;
 
 /// The index of changes, and its key.
 const UPDATED: &str = "updated";
-/// Requests that a page of a list makes at most: where a filter matches little, a page ends early.
+/// Requests that a page of a list makes at most where it goes on from a place: where a filter matches little, it
+/// ends early, and who reads on does it from another.
 const MAX_REQUESTS: usize = 4;
+/// The same of a page that begins at no place, as every one does of who counts: to be full it reads up to 64 MB,
+/// fifty thousand credentials and more.
+const MAX_REQUESTS_FROM_THE_BEGINNING: usize = 64;
 
 /// Which credentials a list holds. E-mail addresses are compared without regard to case.
 #[derive(Clone, Default)]
@@ -177,11 +181,11 @@ impl Credentials {
             lifecycle: Lifecycle::expiring_by_hand(expires_at, clock.read()),
             announces: None,
             told_in: &BTreeSet::new(),
+            moves: None,
             reminders,
         };
         let sort_keys = [keyspace::credential(&credential.id)];
         let items = self.read(organization, sort_keys.into_iter()).await?;
-            moves: None,
         let read = items.into_iter().next().map(from_item).transpose()?;
         let row = self.add(&added, read, clock).await?;
         Ok(row.credential(credential.id.clone()))
@@ -208,7 +212,11 @@ impl Credentials {
             Since::At(at) => (keyspace::updated_from(at), None),
             Since::After(change) => (change.key(), Some(change)),
         };
-        for _ in 0..MAX_REQUESTS {
+        let max_requests = match place {
+            Some(_) => MAX_REQUESTS,
+            None => MAX_REQUESTS_FROM_THE_BEGINNING,
+        };
+        for _ in 0..max_requests {
             let begins = place
                 .as_ref()
                 .map_or_else(|| from.clone(), CredentialPlace::key);

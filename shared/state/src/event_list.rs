@@ -24,6 +24,14 @@ pub struct EventFilter {
     pub credential_id: Option<String>,
 }
 
+impl EventFilter {
+    pub(crate) fn includes(&self, event: &StoredEvent) -> bool {
+        let is_of = |id: &String| event.credential_id.as_ref() == Some(id);
+        self.event_type.is_none_or(|it| it == event.event_type)
+            && self.credential_id.as_ref().is_none_or(is_of)
+    }
+}
+
 /// How far a list of events got: a month, and in it the last event seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use futures::future::try_join;
 use jiff::{SignedDuration, Timestamp};
-use payload::event_type::EventType;
 use payload::id::{EventId, OrganizationId};
 use serde::{Deserialize, Serialize};
 use tracing::error;
@@ -24,6 +23,7 @@ use crate::accepted_event::next_month;
 use crate::batch_get::{Consistency, batch_get};
 use crate::clock::Clock;
 use crate::error::{Chain, StateError};
+use crate::event_list::EventFilter;
 use crate::event_row::event_key;
 use crate::events::{Events, StoredEvent, month_of, read_or_report};
 use crate::keyspace;
@@ -104,7 +104,7 @@ impl Events {
         &self,
         organization: OrganizationId,
         after: Option<EventId>,
-        event_type: Option<EventType>,
+        filter: &EventFilter,
         (keeping, limit): (Keeping, usize),
         now: Timestamp,
     ) -> Result<Followed, StateError> {
@@ -131,7 +131,7 @@ impl Events {
             for event in found {
                 place = event.place();
                 seen = Some(place);
-                if event_type.is_none_or(|it| it == event.event_type) && event.is_kept(keeping) {
+                if filter.includes(&event) && event.is_kept(keeping) {
                     items.push(event);
                 }
                 if items.len() == limit {

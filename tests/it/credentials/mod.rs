@@ -1,13 +1,14 @@
 //! Credentials: what becomes of each by its events, in every dialect; the lists that are polled, while others
 //! write.
 
+mod counted;
 mod following;
 mod limited;
 mod list;
 mod one;
 mod rules;
-mod state;
 mod short_ids;
+mod state;
 mod superseding;
 mod writers;
 

@@ -5,7 +5,7 @@ mod view;
 
 use futures::future::try_join_all;
 use jiff::Timestamp;
-use lambda_http::{Body, Request, RequestExt, Response};
+use lambda_http::{Body, Request, Response};
 use payload::event::UnknownStatus;
 use payload::fields::{Fields, read_strictly};
 use payload::id::OrganizationId;
@@ -14,7 +14,8 @@ use reply::Problem;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use state::{
-    Action, Changes, Clock, Credential, CredentialFilter, Delivery, Since, StateError, StoredEvent,
+    Action, Changed, Changes, Clock, Credential, CredentialFilter, Delivery, Since, StateError,
+    StoredEvent,
 };
 
 use self::view::{EventView, FullView, View};
@@ -24,6 +25,8 @@ use crate::{deliveries, events, page};
 
 /// The furthest place that is reached by counting: what is skipped is read all the same.
 const MAX_OFFSET: usize = 1_000;
+const TOO_FAR: &str =
+    "what matches lies too far apart to be counted; the `next_cursor` of the first page goes on";
 const EXPIRES_AT: &str = "expires_at";
 
 /// A page, in the shape of `CertDirectory`'s, with where it goes on.
@@ -54,6 +57,7 @@ pub(crate) async fn list(api: &Api, call: &Call<'_>) -> Result<Response<Body>, P
     let limit = page::limit(call.request)?;
     let offset = offset(call.request)?;
     let since = since(call.request)?;
+    let is_counted = matches!(since, Since::At(_));
     let found = api.credentials.changed(
         account.organization.id,
         &filter,
@@ -62,6 +66,11 @@ pub(crate) async fn list(api: &Api, call: &Call<'_>) -> Result<Response<Body>, P
         call.now,
     );
     let found = found.await?;
+    let is_cut = found.has_more && found.items.len() < limit;
+    if is_cut && is_counted && offset > 0 {
+        // Where the next one begins cannot be said by a number.
+        return Err(page::fault("offset", TOO_FAR));
+    }
     let watermark = found.place.as_ref().map(page::encode);
     let views = found.items.iter().map(|it| View::new(it, call.now));
     let answer = List {
@@ -69,7 +78,7 @@ pub(crate) async fn list(api: &Api, call: &Call<'_>) -> Result<Response<Body>, P
         pagination: Pagination {
             limit,
             offset,
-            total: offset + found.items.len() + usize::from(found.has_more),
+            total: total(offset, &found, limit),
         },
         next_cursor: watermark.clone().filter(|_| found.has_more),
         watermark,
@@ -79,11 +88,19 @@ pub(crate) async fn list(api: &Api, call: &Call<'_>) -> Result<Response<Body>, P
     Ok(response)
 }
 
+/// How many there are up to a page, and one more where there is more: behind all that the page could hold, so
+/// that a loop over offsets does not end at one that was cut short.
+fn total(offset: usize, found: &Changed, limit: usize) -> usize {
+    offset
+        + if found.has_more {
+            limit + 1
+        } else {
+            found.items.len()
+        }
+}
+
 fn filter(request: &Request) -> Result<CredentialFilter, Problem> {
-    let text = |name| {
-        let query = request.query_string_parameters();
-        query.first(name).map(str::to_owned)
-    };
+    let text = |name| page::text(request, name);
     Ok(CredentialFilter {
         status: page::parameter(request, "status", &UnknownStatus.to_string())?,
         achievement_id: text("badgeId"),
@@ -93,11 +110,10 @@ fn filter(request: &Request) -> Result<CredentialFilter, Problem> {
 }
 
 fn time(request: &Request, name: &str) -> Result<Option<Timestamp>, Problem> {
-    let query = request.query_string_parameters();
-    let Some(text) = query.first(name) else {
+    let Some(text) = page::text(request, name) else {
         return Ok(None);
     };
-    let time = timestamp::parse(text);
+    let time = timestamp::parse(&text);
     time.map(Some)
         .ok_or_else(|| page::fault(name, "must be an RFC 3339 date-time"))
 }
@@ -208,4 +224,20 @@ fn read_expiry(fields: &mut Fields<'_>, is_given: bool) -> Option<Timestamp> {
 fn member(expires_at: Option<Timestamp>) -> Map<String, Value> {
     let value = expires_at.map(timestamp::canonical);
     Map::from_iter([(EXPIRES_AT.to_owned(), Value::from(value))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_total_is_behind_the_page_as_long_as_there_is_more_however_little_was_found() {
+        let found = |has_more| Changed {
+            items: Vec::new(),
+            has_more,
+            place: None,
+        };
+        assert_eq!(total(100, &found(true), 50), 151);
+        assert_eq!(total(100, &found(false), 50), 100);
+    }
 }
