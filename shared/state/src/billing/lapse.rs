@@ -41,7 +41,8 @@ impl Lapse {
         let first = access.since(from).unwrap_or(from);
         let steps = access.steps().iter();
         let later = steps.filter(|step| from < step.from && step.from <= until);
-        let later = later.map(|step| (step.from, step.access));
+        // What is better counts a little before its step, and then nothing lapsed between the two.
+        let later = later.map(|step| (step.from, access.access(step.from)));
         let steps = [(first, access.access(from))].into_iter().chain(later);
         steps.fold(self, |lapse, (at, access)| lapse.while_it_is(access, at))
     }
