@@ -150,7 +150,8 @@ impl Story {
             };
             let days = match kind {
                 Kind::Expired => 0,
-                Kind::Expiring(days) => days,
+                // One of no days says that it will end, and so nothing of the end itself.
+                Kind::Expiring(days) => days.max(1),
                 _ => continue,
             };
             if let Some(end) = end {

@@ -114,7 +114,7 @@ mod tests {
         for done in [
             Done::Announced(Notice::Expired, false),
             Done::Announced(Notice::Expired, true),
-            Done::Announced(Notice::Expiring(7), true),
+            Done::Announced(Notice::from(7), true),
             Done::Repeated,
             Done::MovedOn,
             Done::PassedOver,

@@ -95,7 +95,7 @@ mod tests {
             notice("ab", "2028-03-31T00:00:00Z", Notice::Expired),
             notice("a", "2028-03-31T00:00:00Z", Notice::Expired),
             notice("ab", "2028-04-01T00:00:00Z", Notice::Expired),
-            notice("ab", "2028-03-31T00:00:00Z", Notice::Expiring(1)),
+            notice("ab", "2028-03-31T00:00:00Z", Notice::from(1)),
         ];
         for (index, key) in keys.iter().enumerate() {
             assert_eq!(key.len(), 64);

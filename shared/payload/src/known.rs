@@ -244,9 +244,7 @@ fn announces(event_type: EventType, facts: &Facts) -> Option<Announced> {
     let credential = facts.credential.as_ref()?;
     let notice = match event_type {
         EventType::CredentialExpired => Notice::Expired,
-        EventType::CredentialExpiring => {
-            Notice::Expiring(u16::try_from(credential.days_before?).ok()?)
-        }
+        EventType::CredentialExpiring => Notice::of_reminder(credential.days_before?)?,
         _ => return None,
     };
     let expires_at = credential.expires_at?;

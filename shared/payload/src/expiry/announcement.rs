@@ -28,7 +28,7 @@ pub fn announcement(
     });
     let (expired_at, days_before) = match notice {
         Notice::Expired => (Some(expires_at), None),
-        Notice::Expiring(days) => (None, Some(u64::from(days))),
+        Notice::Expiring(days) => (None, Some(u64::from(days.get()))),
     };
     facts.credential = Some(Credential {
         id: Some(credential.to_owned()),

@@ -9,6 +9,9 @@
 mod announcement;
 mod reminder_days;
 
+use std::num::NonZeroU16;
+
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -25,16 +28,13 @@ const LATE_AFTER: SignedDuration = SignedDuration::from_hours(25);
 pub enum Notice {
     /// It has ended: `credential.expired`.
     Expired,
-    /// It ends in so many days: `credential.expiring`.
-    Expiring(u16),
+    /// It ends in so many days: `credential.expiring`. None is of no days: that it ends today is no word of its end.
+    Expiring(NonZeroU16),
 }
 
 impl From<u16> for Notice {
     fn from(days_before: u16) -> Self {
-        match days_before {
-            0 => Self::Expired,
-            days => Self::Expiring(days),
-        }
+        NonZeroU16::new(days_before).map_or(Self::Expired, Self::Expiring)
     }
 }
 
@@ -42,12 +42,21 @@ impl From<Notice> for u16 {
     fn from(notice: Notice) -> Self {
         match notice {
             Notice::Expired => 0,
-            Notice::Expiring(days) => days,
+            Notice::Expiring(days) => days.get(),
         }
     }
 }
 
 impl Notice {
+    /// What a source's own reminder stands for. One of no days is none of the end, and nearer than all others: it
+    /// stands for the nearest that there can be. `None`: nobody reminds so early.
+    pub fn of_reminder(days_before: u64) -> Option<Self> {
+        let days = u16::try_from(days_before).ok()?;
+        Some(Self::Expiring(
+            NonZeroU16::new(days).unwrap_or(NonZeroU16::MIN),
+        ))
+    }
+
     /// When it is due.
     pub fn due_at(self, expires_at: Timestamp) -> Timestamp {
         let before = SignedDuration::from_hours(24 * i64::from(u16::from(self)));
@@ -74,8 +83,12 @@ pub struct Announced {
 impl Announced {
     /// Whether it was about this end: all ends of a day are the same, as in the key of a notice.
     pub fn is_of(&self, end: Timestamp) -> bool {
-        let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
-        day(self.expires_at) == day(end)
+        self.is_on(end.to_zoned(TimeZone::UTC).date())
+    }
+
+    /// Whether it was about an end on this day in UTC.
+    pub fn is_on(&self, day: Date) -> bool {
+        self.expires_at.to_zoned(TimeZone::UTC).date() == day
     }
 }
 
@@ -94,7 +107,7 @@ impl Expiry<'_> {
     /// What is still to be announced, furthest first.
     fn notices(&self) -> impl Iterator<Item = Notice> {
         let announced = self.announced.filter(|it| it.is_of(self.at));
-        let reminders = self.reminders.days().iter().copied().map(Notice::Expiring);
+        let reminders = self.reminders.days().iter().copied().map(Notice::from);
         let all = reminders.chain([Notice::Expired]);
         all.filter(move |notice| announced.is_none_or(|it| *notice < it.notice))
     }

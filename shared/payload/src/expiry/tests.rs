@@ -49,20 +49,20 @@ fn each_is_due_so_many_times_24_hours_before_the_end() {
     for (notice, due) in [
         (Notice::Expired, END),
         // Over the end of a month and a leap day.
-        (Notice::Expiring(1), "2028-03-30T00:00:00Z"),
-        (Notice::Expiring(31), "2028-02-29T00:00:00Z"),
-        (Notice::Expiring(32), "2028-02-28T00:00:00Z"),
-        (Notice::Expiring(366), "2027-03-31T00:00:00Z"),
+        (Notice::from(1), "2028-03-30T00:00:00Z"),
+        (Notice::from(31), "2028-02-29T00:00:00Z"),
+        (Notice::from(32), "2028-02-28T00:00:00Z"),
+        (Notice::from(366), "2027-03-31T00:00:00Z"),
     ] {
         assert_eq!(notice.due_at(at(END)), at(due));
     }
     // Clocks are changed on 26 March 2028 in Lisbon: an end at midnight there has its reminder at 23:00.
     let lisbon = TimeZone::get("Europe/Lisbon").unwrap();
     let end = date(2028, 3, 31).to_zoned(lisbon.clone()).unwrap();
-    let due = Notice::Expiring(7).due_at(end.timestamp());
+    let due = Notice::from(7).due_at(end.timestamp());
     let local = due.to_zoned(lisbon);
     assert_eq!((local.day(), local.hour()), (23, 23));
-    assert_eq!(Notice::Expiring(1).due_at(Timestamp::MIN), Timestamp::MIN);
+    assert_eq!(Notice::from(1).due_at(Timestamp::MIN), Timestamp::MIN);
 }
 
 #[test]
@@ -78,33 +78,28 @@ fn of_several_that_are_due_the_nearest_is_announced_and_none_again() {
         (
             "2028-03-01T00:00:00Z",
             None,
-            Some(Notice::Expiring(30)),
+            Some(Notice::from(30)),
             Some("2028-03-01T00:00:00Z"),
         ),
         (
             "2028-03-02T00:00:00Z",
-            Some(Notice::Expiring(30)),
+            Some(Notice::from(30)),
             None,
             Some("2028-03-24T00:00:00Z"),
         ),
         (
             "2028-03-30T12:00:00Z",
             None,
-            Some(Notice::Expiring(1)),
+            Some(Notice::from(1)),
             Some("2028-03-01T00:00:00Z"),
         ),
         (
             "2028-03-30T12:00:00Z",
-            Some(Notice::Expiring(1)),
+            Some(Notice::from(1)),
             None,
             Some(END),
         ),
-        (
-            END,
-            Some(Notice::Expiring(1)),
-            Some(Notice::Expired),
-            Some(END),
-        ),
+        (END, Some(Notice::from(1)), Some(Notice::Expired), Some(END)),
         (
             "2029-01-01T00:00:00Z",
             None,
@@ -129,14 +124,14 @@ fn what_was_announced_of_another_end_does_not_count() {
     let expiry = expiry(&usual, Some(other));
     assert_eq!(
         expiry.due(at("2028-03-24T00:00:00Z")),
-        Some(Notice::Expiring(7))
+        Some(Notice::from(7))
     );
 }
 
 #[test]
 fn what_was_announced_of_another_time_of_that_day_counts() {
     let usual = ReminderDays::default();
-    let before = announced(Notice::Expiring(7));
+    let before = announced(Notice::from(7));
     let later = Expiry {
         at: at("2028-03-31T23:59:59.999999Z"),
         ..expiry(&usual, before)
@@ -148,7 +143,7 @@ fn what_was_announced_of_another_time_of_that_day_counts() {
     };
     assert_eq!(
         next_day.due(at("2028-03-30T00:00:00Z")),
-        Some(Notice::Expiring(7))
+        Some(Notice::from(7))
     );
 }
 
@@ -172,9 +167,26 @@ fn a_notice_is_late_when_a_daily_run_has_missed_it() {
 }
 
 #[test]
+fn a_reminder_of_no_days_is_the_nearest_one_and_not_the_end() {
+    for (days, notice) in [
+        (0, Some(Notice::from(1))),
+        (1, Some(Notice::from(1))),
+        (7, Some(Notice::from(7))),
+        (65_535, Some(Notice::from(u16::MAX))),
+        (65_536, None),
+    ] {
+        assert_eq!(Notice::of_reminder(days), notice, "{days}");
+    }
+    let usual = ReminderDays::default();
+    let expiry = expiry(&usual, Notice::of_reminder(0).and_then(announced));
+    assert_eq!(expiry.look_at(), Some(at(END)));
+    assert_eq!(expiry.due(at(END)), Some(Notice::Expired));
+}
+
+#[test]
 fn what_was_announced_reads_back_as_it_was_written() {
     for expires_at in [END, "2028-03-31T23:59:59.999999Z"] {
-        for notice in [Notice::Expired, Notice::Expiring(7)] {
+        for notice in [Notice::Expired, Notice::from(7)] {
             let expires_at = at(expires_at);
             let announced = Announced { expires_at, notice };
             let text = serde_json::to_string(&announced).unwrap();
