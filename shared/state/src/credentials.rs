@@ -93,9 +93,10 @@ impl Credentials {
     ) -> Result<Recalled, StateError> {
         let said = told.map(|told| told.said);
         let enriches = known_credential(event_type, facts).map(keyspace::credential);
-        // What is written for the first time is written without having been read.
+        // What is written for the first time is written without having been read, unless what a rule says of it
+        // depends on what was said before.
         let is_repeat = told.is_some_and(|told| !told.is_first);
-        let own = said.filter(|_| is_repeat);
+        let own = said.filter(|said| is_repeat || said.ruled_by.is_some());
         let own = own.and_then(|said| said.credential.as_deref());
         let of_credential = enriches.clone().or(own.map(keyspace::credential));
         let of_series = (said.and_then(|it| it.series.as_deref())).map(keyspace::series);
@@ -139,7 +140,7 @@ impl Credentials {
             let entry: Entry = from_item(item)?;
             entry.known.enrich(event_type, facts);
         }
-        if let Some(ends) = recalled.by_rule(said) {
+        if let Some(ends) = recalled.ruled(said) {
             // A renewal takes no date from what was known before, and this is none of that.
             let known = Known::default().expiring(Some(ends));
             known.enrich(EventType::CredentialIssued, facts);
@@ -316,6 +317,12 @@ impl Recalled {
     /// The end of validity that a rule of the directory gives what an event says.
     fn by_rule(&self, said: Option<&Said>) -> Option<Timestamp> {
         said?.valid_for(self.validity_days?)
+    }
+
+    /// The same, if it is what counts: nobody is told a date that is not kept.
+    fn ruled(&self, said: Option<&Said>) -> Option<Timestamp> {
+        let known = self.credential.as_ref().map(|row| &row.lifecycle);
+        said?.lifecycle.ruled(self.by_rule(said)?, known)
     }
 }
 

@@ -122,3 +122,74 @@ async fn a_rule_says_how_long_a_credential_is_valid_whose_issue_does_not() {
         assert_eq!(refused.refusal(422, "validation_error"), ["/validity_days"]);
     }
 }
+
+#[tokio::test]
+async fn what_a_rule_says_of_a_renewal_is_kept_and_told_alike() {
+    let stack = Stack::start().await;
+    let college = stack.create_organization().await;
+    let rule = json!({"name": "English", "validity_days": 365});
+    college.api.put("achievements/b1", rule).await.expect(200);
+    let renew = async |credential: &str, at: &str| {
+        let about = json!({"credential": {"id": credential}, "achievement": {"id": "b1"}});
+        let event = json!({"type": "credential.renewed", "timestamp": at, "data": about});
+        let event = college.post_event(&event.to_string()).await;
+        let path = format!("events/{event}");
+        let told = college.api.get(&path).await.expect(200);
+        let told = told["canonical"]["data"]["credential"]["expires_at"].clone();
+        let kept = shown(&college, credential).await["expirationDate"].clone();
+        (told, kept)
+    };
+    for (credential, at, end) in [
+        ("late", "2027-02-01T00:00:00Z", "2028-02-01T00:00:00.000Z"),
+        ("early", "2026-12-01T00:00:00Z", "2027-12-01T00:00:00.000Z"),
+    ] {
+        let of = (credential, "2026-01-01T00:00:00Z");
+        let dated = json!({"expires_at": "2027-01-01T00:00:00Z"});
+        post(&college, "credential.issued", of, dated).await;
+        let told = renew(credential, at).await;
+        assert_eq!(told, (json!(end), json!(end)), "{credential}");
+    }
+    // What was said of the validity that it begins counts, and is not told by it: it came before it was heard of.
+    let said = ("said", "2026-12-15T00:00:00Z");
+    let dated = json!({"expires_at": "2027-06-01T00:00:00Z"});
+    post(&college, "credential.accepted", said, dated).await;
+    let told = renew("said", "2026-12-01T00:00:00Z").await;
+    assert_eq!(told, (json!(null), json!("2027-06-01T00:00:00.000Z")));
+}
+
+#[tokio::test]
+async fn that_it_never_expires_is_kept_also_where_no_date_was_known() {
+    let stack = Stack::start().await;
+    let college = stack.create_organization().await;
+    let never = json!({"expires_at": null});
+    for (credential, event_type) in [
+        ("over", "credential.expired"),
+        ("undated", "credential.accepted"),
+    ] {
+        for event_type in ["credential.issued", event_type] {
+            let at = (credential, "2026-01-01T00:00:00Z");
+            post(&college, event_type, at, json!({})).await;
+        }
+        // The same again is no change.
+        for _ in 0..2 {
+            let path = format!("credentials/{credential}");
+            let set = college.api.patch(&path, never.clone()).await.expect(200);
+            assert_eq!(set["status"], "valid", "{credential}");
+        }
+        // An older event that comes late says less.
+        let at = (credential, "2026-01-02T00:00:00Z");
+        let dated = json!({"expires_at": "2026-02-01T00:00:00Z"});
+        post(&college, "credential.accepted", at, dated).await;
+        let shown = shown(&college, credential).await;
+        let shown = (&shown["status"], &shown["expirationDate"]);
+        assert_eq!(shown, (&json!("valid"), &json!(null)), "{credential}");
+    }
+    let log = college.api.get("audit").await.expect(200);
+    let lines = log["data"].as_array().expect("lines").iter();
+    let changes = lines.filter(|line| line["action"] == "credential.updated");
+    let changes: Vec<&Value> = changes.map(|line| &line["changes"]).collect();
+    assert_eq!(
+        changes,
+        [&json!({}), &json!({"status": ["expired", "valid"]})]
+    );
+}

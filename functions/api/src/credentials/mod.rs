@@ -9,6 +9,7 @@ use lambda_http::{Body, Request, Response};
 use payload::event::UnknownStatus;
 use payload::fields::{Fields, read_strictly};
 use payload::id::OrganizationId;
+use payload::lifecycle::Lifecycle;
 use payload::timestamp;
 use reply::Problem;
 use serde::Serialize;
@@ -196,11 +197,14 @@ pub(crate) async fn update(
     let expires_at = read.map_err(Problem::invalid)?;
     let organization = account.organization.id;
     let credential = find(api, organization, &id).await?;
-    let before = credential.lifecycle.expires_at();
-    let updated = if before == expires_at {
+    let before = &credential.lifecycle;
+    let updated = if before.is_set_by_hand(expires_at, call.now) {
         credential
     } else {
-        let changes = Changes::between(member(before), member(expires_at));
+        let said = Lifecycle::expiring_by_hand(expires_at, call.now);
+        let after = before.clone().merge(said);
+        let members = |lifecycle| members(lifecycle, call.now);
+        let changes = Changes::between(members(before), members(&after));
         let action = Action::CredentialUpdated;
         call.log(api, organization, action, &credential.id, changes)
             .await?;
@@ -221,9 +225,14 @@ fn read_expiry(fields: &mut Fields<'_>, is_given: bool) -> Option<Timestamp> {
     fields.timestamp(EXPIRES_AT)
 }
 
-fn member(expires_at: Option<Timestamp>) -> Map<String, Value> {
-    let value = expires_at.map(timestamp::canonical);
-    Map::from_iter([(EXPIRES_AT.to_owned(), Value::from(value))])
+/// What others see of the end of its validity.
+fn members(lifecycle: &Lifecycle, now: Timestamp) -> Map<String, Value> {
+    let expires_at = lifecycle.expires_at().map(timestamp::canonical);
+    let status = lifecycle.status(now).name();
+    Map::from_iter([
+        (EXPIRES_AT.to_owned(), Value::from(expires_at)),
+        ("status".to_owned(), Value::from(status)),
+    ])
 }
 
 #[cfg(test)]

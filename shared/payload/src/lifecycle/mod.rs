@@ -10,6 +10,7 @@
 //! of two events that both come after a newer one, and say different things about what that one leaves open,
 //! the first to arrive counts. To decide it by time, each text would have to carry its own.
 
+mod end;
 mod word;
 
 use std::collections::BTreeSet;
@@ -149,33 +150,6 @@ impl Lifecycle {
         }
     }
 
-    /// What somebody says by hand: that its validity ends then, or never. A date that is to come begins the
-    /// validity anew.
-    pub fn expiring_by_hand(at: Option<Timestamp>, now: Timestamp) -> Self {
-        let moment = Moment::by_hand(now);
-        Self {
-            expires: Some(Word { moment, said: at }),
-            renewed_at: at.is_none_or(|at| at > now).then_some(now),
-            ..Self::default()
-        }
-    }
-
-    /// With the end of validity that a rule gives, where this event says none. `known`: what was made of the
-    /// event before, if it comes again: the rule may have changed since.
-    #[must_use]
-    pub fn with_rule(mut self, expires_at: Timestamp, known: Option<&Self>) -> Self {
-        let Some(moment) = self.last.as_ref().map(|last| last.moment) else {
-            return self;
-        };
-        let before = known.and_then(|known| known.expires_by_rule.clone());
-        let before = before.filter(|word| word.moment == moment);
-        self.expires_by_rule = before.or(Some(Word {
-            moment,
-            said: expires_at,
-        }));
-        self
-    }
-
     /// What both say.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
@@ -220,29 +194,6 @@ impl Lifecycle {
     fn was_expired(&self) -> bool {
         let renewed_at = self.renewed_at.unwrap_or(Timestamp::MIN);
         (self.expired.as_ref()).is_some_and(|word| word.moment.at >= renewed_at)
-    }
-
-    /// When its validity ends: as was said last, else as a rule has it. A date that was over when the validity
-    /// began anew is history.
-    pub fn expires_at(&self) -> Option<Timestamp> {
-        let renewed_at = self.renewed_at.unwrap_or(Timestamp::MIN);
-        let holds = |moment: Moment, at: Timestamp| at > renewed_at || moment.at >= renewed_at;
-        let said = self.expires.as_ref();
-        if let Some((word, at)) = said.and_then(|word| Some((word, word.said?))) {
-            return Some(at).filter(|at| holds(word.moment, *at));
-        }
-        let rule = self.expires_by_rule.as_ref()?;
-        let is_newest = said.is_none_or(|word| rule.moment >= word.moment);
-        (is_newest && holds(rule.moment, rule.said)).then_some(rule.said)
-    }
-
-    /// The end of its validity, if that is to be announced: not once it was announced by who issued it, nor of
-    /// what was taken back or declined, or has another credential in its place.
-    pub fn end_to_announce(&self) -> Option<Timestamp> {
-        let is_settled = self.reached >= CredentialStatus::Declined
-            || self.superseded_by.is_some()
-            || self.was_expired();
-        self.expires_at().filter(|_| !is_settled)
     }
 
     /// When it was accepted.

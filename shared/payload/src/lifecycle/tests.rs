@@ -206,6 +206,104 @@ fn a_rule_gives_a_date_only_where_nobody_says_one_and_stays_as_it_was_applied() 
 }
 
 #[test]
+fn a_rule_of_a_renewal_outweighs_what_was_said_before_it_and_only_what_counts_is_told() {
+    let issued = expiring(CredentialIssued, 0, 100);
+    let ruled = plain(CredentialIssued, 0).with_rule(at(100), None);
+    let by_hand = |end: Option<i64>, second| Lifecycle::expiring_by_hand(end.map(at), at(second));
+    let renewed = plain(CredentialRenewed, 50);
+    for (what, known, event, end) in [
+        ("early", issued.clone(), renewed.clone(), 400),
+        ("late", issued.clone(), plain(CredentialRenewed, 150), 400),
+        ("of a rule", ruled.clone(), renewed.clone(), 400),
+        ("to an earlier end", issued.clone(), renewed.clone(), 80),
+        ("to nothing", Lifecycle::default(), renewed.clone(), 400),
+        ("after never", by_hand(None, 40), renewed.clone(), 400),
+        (
+            "after a date by hand",
+            by_hand(Some(90), 40),
+            renewed.clone(),
+            400,
+        ),
+    ] {
+        assert_eq!(event.ruled(at(end), Some(&known)), Some(at(end)), "{what}");
+        let kept = known.merge(event.with_rule(at(end), None));
+        assert_eq!(kept.expires_at(), Some(at(end)), "{what}");
+    }
+    let said_later = expiring(CredentialAccepted, 60, 300);
+    let issue = || plain(CredentialIssued, 0);
+    for (what, known, event, kept) in [
+        (
+            "said after it",
+            said_later.clone(),
+            renewed.clone(),
+            Some(300),
+        ),
+        ("said of an issue", said_later, issue(), Some(300)),
+        ("by hand after it", by_hand(Some(90), 60), renewed, Some(90)),
+        ("never, by hand after it", by_hand(None, 60), issue(), None),
+    ] {
+        assert_eq!(event.ruled(at(400), Some(&known)), None, "{what}");
+        let all = known.merge(event.with_rule(at(400), None));
+        assert_eq!(all.expires_at(), kept.map(at), "{what}");
+    }
+    // What was replaced by a date does not come back when that is history.
+    let history = ruled.merge(expiring(CredentialAccepted, 5, 20));
+    let renewed = history.merge(plain(CredentialRenewed, 50));
+    assert_eq!(renewed.expires_at(), None);
+}
+
+#[test]
+fn what_is_said_by_hand_changes_something_unless_it_was_said_by_hand_and_counts() {
+    let over = plain(CredentialIssued, 0).merge(plain(CredentialExpired, 10));
+    let dated = expiring(CredentialIssued, 0, 100);
+    let never = |second| Lifecycle::expiring_by_hand(None, at(second));
+    let set = |end, second| Lifecycle::expiring_by_hand(Some(at(end)), at(second));
+    for (what, life, end, is_set) in [
+        (
+            "of one that nobody dated",
+            plain(CredentialIssued, 0),
+            None,
+            false,
+        ),
+        ("of one that is over", over.clone(), None, false),
+        ("what its platform said", dated.clone(), Some(100), false),
+        (
+            "another date",
+            dated.clone().merge(set(50, 10)),
+            Some(60),
+            false,
+        ),
+        (
+            "the same again",
+            dated.clone().merge(set(100, 10)),
+            Some(100),
+            true,
+        ),
+        ("never again", over.clone().merge(never(11)), None, true),
+        (
+            "before it was over",
+            over.clone().merge(never(9)),
+            None,
+            false,
+        ),
+        (
+            "a date that is over again",
+            over.merge(set(15, 16)),
+            Some(15),
+            true,
+        ),
+        ("before another word", dated.merge(never(-5)), None, false),
+    ] {
+        assert_eq!(life.is_set_by_hand(end.map(at), at(20)), is_set, "{what}");
+        let again = life.merge(Lifecycle::expiring_by_hand(end.map(at), at(20)));
+        assert!(again.is_set_by_hand(end.map(at), at(30)), "{what}");
+        let kept = serde_json::to_string(&again).unwrap();
+        let again: Lifecycle = serde_json::from_str(&kept).unwrap();
+        assert!(again.is_set_by_hand(end.map(at), at(30)), "{what}");
+    }
+}
+
+#[test]
 fn the_first_date_of_an_acceptance_and_of_a_revocation_counts() {
     let reason = |reason: Option<&str>| Credential {
         revocation_reason: reason.map(str::to_owned),
@@ -353,5 +451,7 @@ proptest! {
         let life = fold(events);
         let (before, after) = (life.status(at(now)), life.status(at(now + later)));
         prop_assert!(after == before || (before < Expired && after == Expired));
+        let is_between = |end: Timestamp| at(now) < end && end <= at(now + later);
+        prop_assert_eq!(after != before, life.expires_by_itself_at().is_some_and(is_between));
     }
 }
