@@ -131,6 +131,14 @@ impl Backend {
         self.0.database.put_item(request).unwrap();
     }
 
+    /// Deletes this row.
+    pub(crate) fn delete(&self, table: &str, row: &Value) {
+        let key = json!({"pk": row["pk"], "sk": row["sk"]});
+        let request = json!({"TableName": table, "Key": key});
+        let request = serde_json::from_value(request).unwrap();
+        self.0.database.delete_item(request).unwrap();
+    }
+
     /// Lets others go first, a few times or not at all.
     async fn take_turns(&self) {
         let turns = {

@@ -86,7 +86,8 @@ impl Story {
         };
         let notice: Notice = (who, day(end), days);
         let before = self.model.announced.insert(notice, id.to_owned());
-        ensure(before.is_none(), || format!("{notice:?} comes twice"))?;
+        let is_once = before.is_none_or(|before| self.is_forgotten(&before));
+        ensure(is_once, || format!("{notice:?} comes twice"))?;
         if !is_derived {
             return Ok(false);
         }

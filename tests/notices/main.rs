@@ -7,10 +7,10 @@
 //!
 //! `steps.rs` says what happens at random, `story.rs` tells it, `world.rs` does it. After each step `look.rs`
 //! compares what was announced with what should have been by `model.rs`. `killed.rs` kills a run at each write of
-//! one notice, `order.rs` has orders that chance finds rarely, `cost.rs` and `scale.rs` count what a run asks.
+//! one notice, `order.rs` has orders that chance finds rarely, `retention.rs` what comes after events are no longer
+//! kept; `cost.rs` and `scale.rs` count what a run asks.
 //!
-//! Not here: how indexes lag behind their tables, what is removed at the end of its retention, and keys that are
-//! free again after 400 days.
+//! Not here: how indexes lag behind their tables, and keys that are free again after 400 days.
 #![allow(
     clippy::unwrap_used,
     reason = "in a test, what is not there is a failure"
@@ -26,6 +26,7 @@ mod order;
 mod property;
 #[path = "../it/resources.rs"]
 mod resources;
+mod retention;
 mod scale;
 mod steps;
 mod story;

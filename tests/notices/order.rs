@@ -10,12 +10,12 @@ use crate::world::{Sent, World};
 
 const ENDS: &str = "2028-02-29T00:00:00Z";
 
-fn days(days: i64) -> SignedDuration {
+pub(crate) fn days(days: i64) -> SignedDuration {
     SignedDuration::from_secs(days * DAY)
 }
 
 /// An event of the first organization's credential.
-fn event(world: &World, name: &str, end: Option<Timestamp>) -> Sent {
+pub(crate) fn event(world: &World, name: &str, end: Option<Timestamp>) -> Sent {
     let (at, end) = (world.now.to_string(), end.map(|end| end.to_string()));
     let credential = json!({"id": "c0", "expires_at": end});
     let body = json!({"type": name, "timestamp": at, "data": {"credential": credential}});
@@ -26,7 +26,7 @@ fn event(world: &World, name: &str, end: Option<Timestamp>) -> Sent {
 }
 
 /// How many events say that it has ended, and how many that it will.
-fn told(world: &World) -> [usize; 2] {
+pub(crate) fn told(world: &World) -> [usize; 2] {
     let rows = world.backend.rows(tables::EVENTS);
     let is = |row: &Value, name: &str| row["type"]["S"] == name;
     ["credential.expired", "credential.expiring"]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use dynoxide::Database;
 use jiff::{SignedDuration, Timestamp};
+use payload::id::EventId;
 use proptest::test_runner::TestCaseError;
 use serde_json::json;
 
@@ -15,6 +16,8 @@ use crate::world::{Sent, World, id};
 const BEGINS: &str = "2027-12-20T09:30:00Z";
 /// A story is over before a key is free again that was claimed in it.
 const LASTS: SignedDuration = SignedDuration::from_secs(390 * DAY);
+/// Days for which some organizations keep their events.
+const KEPT_FOR: u8 = 7;
 /// A note is not gone by before this.
 pub(crate) const NOTED: SignedDuration = SignedDuration::from_mins(1);
 
@@ -27,6 +30,8 @@ pub(crate) struct Story {
     /// What was begun, and its sender not answered.
     unanswered: Option<(Sent, Vec<Fact>)>,
     numbers: i64,
+    /// How long events are kept, if any story lasts longer: then what is over is gone at once.
+    kept_for: Option<SignedDuration>,
     pub(crate) known: BTreeSet<String>,
 }
 
@@ -50,7 +55,11 @@ impl Story {
     pub(crate) async fn begin(seed: u64) -> Self {
         let now = BEGINS.parse().unwrap();
         let database = Database::memory().unwrap();
-        let world = World::start(database, ORGANIZATIONS, now, seed).await;
+        let mut world = World::start(database, ORGANIZATIONS, now, seed).await;
+        let kept_for = seed.is_multiple_of(3).then_some(KEPT_FOR);
+        if let Some(days) = kept_for {
+            world.keep_for(days);
+        }
         let reminders = || Reminders {
             days: vec![30, 7, 1],
             ..Reminders::default()
@@ -66,6 +75,7 @@ impl Story {
             told: Vec::new(),
             unanswered: None,
             numbers: 0,
+            kept_for: kept_for.map(|days| SignedDuration::from_secs(DAY * i64::from(days))),
             known: BTreeSet::new(),
         }
     }
@@ -83,6 +93,16 @@ impl Story {
         };
         let at = at.filter(|at| at.duration_since(self.began_at) < LASTS);
         self.world.now = at.unwrap_or(next).max(next);
+        if self.kept_for.is_some() {
+            self.world.forget();
+        }
+    }
+
+    /// Whether an event is no longer kept. What its credential does not remember may be announced once more then:
+    /// it had another date since, or the run died before it remembered.
+    pub(crate) fn is_forgotten(&self, event: &str) -> bool {
+        let event: EventId = event.parse().unwrap();
+        (self.kept_for).is_some_and(|kept_for| event.created_at() + kept_for <= self.world.now)
     }
 
     fn end(&self, who: Who, end: End) -> Timestamp {

@@ -24,7 +24,7 @@ use crate::steps::Who;
 use crate::tables;
 
 /// What a run may take. None of these comes near it.
-const BUDGET: Duration = Duration::from_secs(600);
+pub(crate) const BUDGET: Duration = Duration::from_secs(600);
 /// Longer than any story.
 const RETENTION_DAYS: u32 = 36_500;
 
@@ -197,17 +197,42 @@ impl World {
         if !is_done {
             return;
         }
-        let rows = self.backend.rows(tables::ACCOUNTS).into_iter();
-        let is_its = |row: &Value| {
-            let partition = row["pk"]["S"].as_str().unwrap();
-            partition.ends_with(&id.to_string()) && row["sk"]["S"] == "org"
-        };
-        let mut row = rows.into_iter().find(is_its).expect("an organization");
         let numbers = days.iter().map(|days| json!({"N": days.to_string()}));
-        row["reminder_days"] = json!({"L": numbers.collect::<Vec<_>>()});
-        self.backend.put(tables::ACCOUNTS, &row);
+        let numbers = json!({"L": numbers.collect::<Vec<_>>()});
+        self.change(organization, "reminder_days", &numbers);
         let days: Vec<u64> = days.iter().map(|days| u64::from(*days)).collect();
         self.organizations[organization].reminder_days = days.try_into().unwrap();
+    }
+
+    /// Has organizations keep their events for so many days.
+    pub(crate) fn keep_for(&mut self, days: u8) {
+        for index in 0..self.organizations.len() {
+            self.change(index, "retention_days", &json!({"N": days.to_string()}));
+            self.organizations[index].retention_days = Some(days);
+        }
+    }
+
+    /// Changes a member of an organization's row.
+    fn change(&self, organization: usize, member: &str, value: &Value) {
+        let id = self.organizations[organization].id.to_string();
+        let is_its = |row: &Value| {
+            let partition = row["pk"]["S"].as_str().unwrap();
+            partition.ends_with(&id) && row["sk"]["S"] == "org"
+        };
+        let rows = self.backend.rows(tables::ACCOUNTS).into_iter();
+        let mut row = rows.into_iter().find(is_its).expect("an organization");
+        row[member] = value.clone();
+        self.backend.put(tables::ACCOUNTS, &row);
+    }
+
+    /// Deletes the rows of Events whose time is over, as DynamoDB does in the end.
+    pub(crate) fn forget(&self) {
+        for row in self.backend.rows(tables::EVENTS) {
+            let ttl = row["ttl"]["N"].as_str().expect("each has one");
+            if ttl.parse::<i64>().unwrap() <= self.now.as_second() {
+                self.backend.delete(tables::EVENTS, &row);
+            }
+        }
     }
 
     /// Erases a person of the first organization.
@@ -242,9 +267,20 @@ impl World {
         death: Option<Death>,
         later: SignedDuration,
     ) -> Option<Report> {
+        self.run_for(BUDGET, environment, death, later).await
+    }
+
+    /// The same, which begins nothing after the budget.
+    pub(crate) async fn run_for(
+        &self,
+        budget: Duration,
+        environment: usize,
+        death: Option<Death>,
+        later: SignedDuration,
+    ) -> Option<Report> {
         let Environment { expiry, life } = &self.environments[environment];
         life.begin(death);
-        let run = Box::pin(expiry.run(self.now + later, BUDGET, "expiry"));
+        let run = Box::pin(expiry.run(self.now + later, budget, "expiry"));
         let report = life.live(run).await;
         if report.is_some() {
             life.begin(None);

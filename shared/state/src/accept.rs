@@ -14,7 +14,6 @@ use futures::future::try_join;
 use jiff::{SignedDuration, Timestamp};
 use payload::dialect::{Dialect, Parsed};
 use payload::event_type::EventType;
-use payload::expiry::Notice;
 use payload::id::{EndpointId, EventId, OrganizationId};
 use payload::idempotency::{IdempotencyKey, fingerprint};
 use payload::known::Said;
@@ -27,20 +26,20 @@ use crate::delivery_key::DeliveryKey;
 use crate::error::StateError;
 use crate::events::Events;
 use crate::keyspace;
+use crate::notice_claims::Claiming;
 use crate::organization::Organization;
 use crate::queue::{DeliveryQueue, WakeUp};
 use crate::rows::{from_item, key, number, row_in_the_way, to_item};
 
 /// How long a sender's key means the same event.
 const KEY_VALID_FOR: SignedDuration = SignedDuration::from_hours(24);
-/// How long something that was announced of a credential is not announced again: as long as anybody could still
-/// say so.
+/// How long the claim of something that is announced of a credential stands: as long as anybody could still say so.
 const ANNOUNCED_FOR: SignedDuration = SignedDuration::from_hours(400 * 24);
 /// The wake-ups of a repeated event wait this long: by then the first ones are usually done, and a
 /// wake-up that finds its delivery done costs the receiver nothing.
 const REPEATED_AFTER: Duration = Duration::from_secs(10);
 /// Sort key of an idempotency row.
-const IDEMPOTENCY: &str = "idem";
+pub(crate) const IDEMPOTENCY: &str = "idem";
 
 /// An event that was understood, to be accepted. Without `Debug`: it holds people's data.
 pub struct Submission<'a> {
@@ -69,7 +68,7 @@ impl Submission<'_> {
 }
 
 /// How long a key means the same event.
-fn valid_for(key: &IdempotencyKey) -> SignedDuration {
+pub(crate) fn valid_for(key: &IdempotencyKey) -> SignedDuration {
     match key {
         IdempotencyKey::Notice(..) => ANNOUNCED_FOR,
         _ => KEY_VALID_FOR,
@@ -107,7 +106,7 @@ pub struct Receipt {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct IdempotencyRow {
     pub(crate) event_id: EventId,
-    fingerprint: String,
+    pub(crate) fingerprint: String,
     /// Milliseconds. The clock decides, not the deletion by `ttl`, which may come days late.
     valid_until: i64,
     ttl: i64,
@@ -122,6 +121,11 @@ impl IdempotencyRow {
             valid_until: (now + valid_for).as_millisecond(),
             ttl: (now + valid_for).as_second(),
         }
+    }
+
+    /// The same claim for this event.
+    pub(crate) fn of(self, event_id: EventId) -> Self {
+        Self { event_id, ..self }
     }
 }
 
@@ -142,16 +146,21 @@ impl Events {
         let now = clock.now();
         let said = submission.fingerprint();
         let claim = IdempotencyRow::new(said, valid_for(&submission.key), now);
-        let first = self
-            .claim(organization, &submission.key, &claim, now)
-            .await?;
+        let claiming = Claiming {
+            organization,
+            credentials,
+            fresh: claim.event_id,
+            retention: submission.organization.retention(submission.retention),
+            now,
+        };
+        let first = self.claim_event(claiming, &submission.key, &claim).await?;
         let is_same = first.fingerprint == claim.fingerprint;
         if submission.key.is_explicit() && !is_same {
             return Ok(Acceptance::Conflict(first.event_id));
         }
         let facts = &mut submission.parsed.facts;
         credentials.resolve(organization, facts).await?;
-        let id = self.announced_by(credentials, &submission, first.event_id, now);
+        let id = self.announced_by(claiming, &submission, first.event_id);
         let id = id.await?;
         let is_first = id == claim.event_id;
         let answer = |receipt| {
@@ -178,8 +187,7 @@ impl Events {
         let recalled_at = clock.now();
         let recalled = credentials.complete(organization, event_type, facts, Some(accepting));
         let recalled = recalled.await?;
-        let retention = submission.organization.retention(submission.retention);
-        if id.created_at() + retention <= now {
+        if id.created_at() + claiming.retention <= now {
             // Announced, and no longer kept.
             let dialect = submission.parsed.facts.source.dialect;
             credentials
@@ -218,39 +226,6 @@ impl Events {
         };
         wake(queue, organization, &receipt, written).await?;
         Ok(answer(receipt))
-    }
-
-    /// The event that announced the end of validity which a submission says has come: this one, with the id
-    /// `id`, unless it was announced before. A source and the clock may both say it.
-    async fn announced_by(
-        &self,
-        credentials: &Credentials,
-        submission: &Submission<'_>,
-        id: EventId,
-        now: Timestamp,
-    ) -> Result<EventId, StateError> {
-        let parsed = &submission.parsed;
-        let credential = parsed.facts.credential.as_ref();
-        let is_over = parsed.event_type == EventType::CredentialExpired;
-        let credential = credential.filter(|_| is_over && submission.body.is_some());
-        let Some((credential, named)) = credential.and_then(|it| Some((it, it.id.as_deref()?)))
-        else {
-            return Ok(id);
-        };
-        let organization = submission.organization.id;
-        let expires_at = match credential.expires_at {
-            None => credentials.end_of(organization, named).await?,
-            said => said,
-        };
-        let Some(expires_at) = expires_at else {
-            return Ok(id);
-        };
-        let key = IdempotencyKey::of_notice(named, expires_at, Notice::Expired);
-        let claim = IdempotencyRow {
-            event_id: id,
-            ..IdempotencyRow::new(String::new(), valid_for(&key), now)
-        };
-        Ok(self.claim(organization, &key, &claim, now).await?.event_id)
     }
 
     /// Claims the key for an event id; returns the claim that holds, this one or an earlier.

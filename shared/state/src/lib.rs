@@ -53,6 +53,7 @@ mod keyspace;
 mod late;
 mod limits;
 pub mod metrics;
+mod notice_claims;
 mod notices;
 mod operational;
 mod organization;
