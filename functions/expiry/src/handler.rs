@@ -79,7 +79,7 @@ impl Expiry {
             counts: &counts,
         };
         let finished = run.announce_all().await;
-        run.reschedule_all().await;
+        let finished = run.reschedule_all().await && finished;
         let report = counts.report(finished, now, function);
         if report.is_idle() {
             debug!(?report, "nothing to announce");
@@ -142,7 +142,7 @@ impl Run<'_> {
     pub(crate) fn heed<T>(self, doing: &str, result: Result<T, StateError>) -> Option<T> {
         result
             .inspect_err(|error| {
-                error!(error = %Chain(error), "could not {doing}: the next run does it");
+                error!(error = %Chain(error), "could not {doing}");
                 self.counts.add(Done::Failed);
             })
             .ok()

@@ -36,9 +36,9 @@ pub struct Report {
     pub notices_moved_on: u64,
     /// What was due for organizations without a plan, and was not announced.
     pub notices_passed_over: u64,
-    /// What failed. The next run does it again.
+    /// What failed. The next run does it again, but for new reminders of credentials that cannot be read.
     pub expiry_failures: u64,
-    /// 1 when all that was due was done.
+    /// 1 when all that was due was done, and all new reminders.
     pub expiry_finished: u64,
     /// When the run began. Milliseconds.
     #[serde(skip)]
