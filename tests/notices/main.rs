@@ -8,7 +8,7 @@
 //! `steps.rs` says what happens at random, `story.rs` tells it, `world.rs` does it. After each step `look.rs`
 //! compares what was announced with what should have been by `model.rs`. `killed.rs` kills a run at each write of
 //! one notice, `order.rs` has orders that chance finds rarely, `retention.rs` what comes after events are no longer
-//! kept, `runs.rs` what a run says that could not do everything; `cost.rs`
+//! kept, `unseen.rs` ends without an announcement, `runs.rs` what a run says that could not do everything; `cost.rs`
 //! and `scale.rs` count what a run asks.
 //!
 //! Not here: how indexes lag behind their tables, and keys that are free again after 400 days.
@@ -33,4 +33,5 @@ mod scale;
 mod steps;
 mod story;
 mod tables;
+mod unseen;
 mod world;

@@ -16,7 +16,7 @@ pub(crate) enum Done {
     Announced(Notice, bool),
     /// It was announced before.
     Repeated,
-    /// Nothing is due: it was announced, revoked or renewed, or its reminders are others.
+    /// Nothing is to be announced: it was announced, revoked, renewed or superseded, or its reminders are others.
     MovedOn,
     /// Its organization has no plan: nothing is recorded for it.
     PassedOver,
@@ -36,12 +36,17 @@ impl Run<'_> {
         let end = watched.expiry(reminders);
         let due = end.and_then(|end| Some((end.at, end.due(now)?)));
         let Some((expires_at, notice)) = due else {
-            expiry.credentials.move_on(watched, None, reminders).await?;
+            let moved = expiry
+                .credentials
+                .move_on(watched, None, reminders, self.time.clock);
+            moved.await?;
             return Ok(Done::MovedOn);
         };
         if !expiry.billing.access(&account, now).records() {
             let announced = Some(Announced { expires_at, notice });
-            let moved = expiry.credentials.move_on(watched, announced, reminders);
+            let moved = expiry
+                .credentials
+                .move_on(watched, announced, reminders, self.time.clock);
             moved.await?;
             return Ok(Done::PassedOver);
         }

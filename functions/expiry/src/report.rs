@@ -32,7 +32,7 @@ pub struct Report {
     pub notices_late: u64,
     /// What was due and had been announced: by a run that was killed, one beside this one, or a source.
     pub notices_repeated: u64,
-    /// Credentials of which nothing was due any more, or whose reminders were changed.
+    /// Credentials of which nothing was to be announced, or whose reminders were changed.
     pub notices_moved_on: u64,
     /// What was due for organizations without a plan, and was not announced.
     pub notices_passed_over: u64,

@@ -59,7 +59,7 @@ impl Run<'_> {
         let reminders = &account.organization.reminder_days;
         self.expiry
             .credentials
-            .move_on(&watched, None, reminders)
+            .move_on(&watched, None, reminders, self.time.clock)
             .await
     }
 }

@@ -60,10 +60,10 @@ pub(crate) struct CredentialRow {
     /// What was last announced of the end of its validity.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) announced: Option<Announced>,
-    /// Key of the index `notice`. Not there while nothing is to be announced.
+    /// Key of the index `notice`. Not there while nobody has to look at it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) notice: Option<String>,
-    /// When the next notice is due, in milliseconds.
+    /// When somebody has to look at it next, in milliseconds: the next notice is due, or it expires.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) notice_at: Option<i64>,
     /// Counts the writes, so that two events do not undo each other.
@@ -148,7 +148,7 @@ impl CredentialRow {
         row.noticed(added.organization, id, reminders)
     }
 
-    /// The same with its place among what is to be announced, by the reminders of its organization.
+    /// The same with its place among what somebody has to look at, by the reminders of its organization.
     pub(crate) fn noticed(
         mut self,
         organization: OrganizationId,
@@ -156,8 +156,26 @@ impl CredentialRow {
         reminders: &ReminderDays,
     ) -> Self {
         let look_at = self.expiry(reminders).and_then(|expiry| expiry.look_at());
+        let look_at = look_at.or_else(|| self.expires_unseen_at());
         self.notice = look_at.map(|_| keyspace::notice(shard(organization, id)));
         self.notice_at = look_at.map(Timestamp::as_millisecond);
+        self
+    }
+
+    /// When it expires, if it was not written since: who follows the list of changes has not seen that.
+    fn expires_unseen_at(&self) -> Option<Timestamp> {
+        let end = self.lifecycle.expires_by_itself_at()?;
+        let is_unseen = self.updated_at.as_millisecond() < end.as_millisecond();
+        Some(end).filter(|_| is_unseen && self.is_heard_of())
+    }
+
+    /// The same, changed at `at` if it has expired by then and was not written since.
+    pub(crate) fn seen_expired(mut self, id: &str, at: Timestamp) -> Self {
+        let end = self.expires_unseen_at();
+        if end.is_some_and(|end| end.as_millisecond() <= at.as_millisecond()) {
+            self.updated_at = at;
+            self.updated = Some(keyspace::updated(at, id));
+        }
         self
     }
 

@@ -1,7 +1,7 @@
 //! What is to be announced of credentials: the index `notice` of Credentials.
 //!
-//! Only credentials with something to announce are in it, each under the time at which somebody has to look at
-//! it next, and whoever announces moves it on. So the index itself is how far the checker got: who reads each
+//! Only credentials with something to announce are in it, and those that will expire without an announcement, each
+//! under the time at which somebody has to look at it next, and whoever looks at it moves it on. So the index itself is how far the checker got: who reads each
 //! shard from its beginning up to now reads what is due, and nothing that was done before. Many credentials are
 //! issued together and end together: shards spread their writes.
 
@@ -14,11 +14,13 @@ use payload::id::OrganizationId;
 use sha2::{Digest, Sha256};
 
 use crate::batch_get::{Consistency, batch_get};
+use crate::clock::Clock;
 use crate::credential_row::CredentialRow;
 use crate::credentials::Credentials;
 use crate::error::StateError;
 use crate::keyspace::{self, PK, SK};
 use crate::rows::{Item, from_item, key, number, sort_key, text};
+use crate::settled::stamp;
 
 /// The index.
 const NOTICE: &str = "notice";
@@ -135,7 +137,8 @@ impl Credentials {
     }
 
     /// Moves a credential on to where it is due next, by the reminders of its organization. `announced`: what needs
-    /// no announcement any more.
+    /// no announcement any more. One that has expired since it was written has changed: what follows the list of
+    /// changes sees it.
     ///
     /// # Errors
     /// DynamoDB did not take it. It is due again then.
@@ -144,6 +147,7 @@ impl Credentials {
         watched: &Watched,
         announced: Option<Announced>,
         reminders: &ReminderDays,
+        clock: Clock,
     ) -> Result<bool, StateError> {
         let Watched {
             organization,
@@ -154,6 +158,7 @@ impl Credentials {
             announced: announced.or(before.announced),
             ..before.clone()
         };
+        let row = row.seen_expired(credential, stamp(clock));
         let row = row.noticed(*organization, credential, reminders);
         if row.says_the_same(before) {
             return Ok(false);
