@@ -30,6 +30,8 @@ use crate::{
     template::{ACCOUNT, Queue, REGION, Table},
 };
 
+/// The variable by which the SDK finds DynamoDB.
+pub(crate) const DYNAMODB_URL: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 /// How often expired rows are deleted. On AWS it takes up to days. Those that expire by a clock that is ahead stay
 /// until they do by this machine's.
 const TTL_SWEEP: Duration = Duration::from_secs(60);
@@ -174,13 +176,7 @@ impl Emulators {
 
     /// A client for the DynamoDB emulator.
     pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
-            .region(aws_sdk_dynamodb::config::Region::from_static(REGION))
-            .credentials_provider(credentials())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .endpoint_url(&self.dynamodb_url);
-        aws_sdk_dynamodb::Client::from_conf(config.build())
+        dynamodb_at(&self.dynamodb_url)
     }
 
     /// A client for the SQS emulator.
@@ -199,6 +195,17 @@ impl Drop for Emulators {
     fn drop(&mut self) {
         self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
     }
+}
+
+/// A client for DynamoDB at this address.
+pub(crate) fn dynamodb_at(url: &str) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+        .region(aws_sdk_dynamodb::config::Region::from_static(REGION))
+        .credentials_provider(credentials())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .endpoint_url(url);
+    aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 
 /// A listener on loopback; port 0 takes a free one.

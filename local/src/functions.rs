@@ -20,7 +20,7 @@ use serde::{
 use state::{Aws, Keyring, SecretTexts};
 
 use crate::{
-    emulators::Emulators,
+    emulators::{DYNAMODB_URL, Emulators, dynamodb_at},
     invoke::{Handler, InvokeError},
 };
 
@@ -35,7 +35,7 @@ pub(crate) async fn handler(
 ) -> Result<Handler> {
     let lookup = |name: &str| environment.get(name).cloned();
     let aws = Aws {
-        dynamodb: emulators.dynamodb(),
+        dynamodb: dynamodb_at(lookup(DYNAMODB_URL).as_deref().unwrap_or_default()),
         sqs: emulators.sqs(),
     };
     Ok(match binary {

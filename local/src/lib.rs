@@ -19,6 +19,7 @@ mod environments;
 mod event_source;
 mod functions;
 mod gateway;
+mod guard;
 mod inbox;
 mod invoke;
 mod payload_v2;

@@ -12,11 +12,12 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
     binaries, clock, control,
-    emulators::{self, Emulators},
+    emulators::{self, DYNAMODB_URL, Emulators},
     environments::{Environments, Processes, Registry},
     event_source::EventSource,
     functions,
     gateway::{self, Gateway},
+    guard::{self, Guard},
     inbox::{self, Inbox},
     invoke::{Functions, Invocable, Runner},
     queues::Queues,
@@ -82,11 +83,14 @@ impl Stack {
         let queues = Queues::new(&emulators, &template.queues);
 
         let mut tasks = JoinSet::new();
+        let guard = Guard::new(&emulators.dynamodb_url, template.functions.iter())?;
+        let (guarded, guard_address) = emulators::listen(0).await?;
+        tasks.spawn(emulators::serve(guarded, guard::router(guard)));
         let registry = Registry::default();
         let described = template
             .functions
             .into_iter()
-            .map(|function| with_local_settings(function, &emulators, options));
+            .map(|function| with_local_settings(function, guard_address, &emulators, options));
         let functions = match options.mode {
             Mode::InProcess => in_process(described, &emulators).await?,
             Mode::Processes(count) => {
@@ -138,6 +142,7 @@ impl Stack {
 /// What `local` adds to every function's environment, and the template never says.
 fn with_local_settings(
     mut function: Function,
+    guard: SocketAddr,
     emulators: &Emulators,
     options: &Options,
 ) -> Function {
@@ -146,8 +151,8 @@ fn with_local_settings(
         ("ALLOW_PRIVATE_ENDPOINTS", options.allow_private.to_string()),
         ("CLOCK_AHEAD_SECONDS", clock::ahead().to_string()),
         (
-            "AWS_ENDPOINT_URL_DYNAMODB",
-            address(&emulators.dynamodb_url),
+            DYNAMODB_URL,
+            address(&format!("http://{guard}/{}", function.binary)),
         ),
         ("AWS_ENDPOINT_URL_SQS", address(&emulators.sqs_url)),
         (

@@ -7,7 +7,7 @@ use futures::FutureExt;
 
 use crate::{
     invoke::{Invocable, InvokeError, Runner},
-    template::{Function, Route},
+    template::{Function, Permissions, Route},
 };
 
 /// What the template would say about a function called `worker` with a timeout of three seconds.
@@ -19,6 +19,7 @@ pub(crate) fn function() -> Function {
         timeout: Duration::from_secs(3),
         memory_size: 128,
         environment: BTreeMap::new(),
+        permissions: Permissions::default(),
         routes: Vec::new(),
         queues: Vec::new(),
         schedules: Vec::new(),

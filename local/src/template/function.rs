@@ -6,7 +6,12 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{ignored, parameters::text_of, read, without};
+use super::{
+    ignored,
+    parameters::text_of,
+    permissions::{Permissions, Policy},
+    read, without,
+};
 
 /// A Lambda function.
 #[derive(Clone, Debug)]
@@ -23,6 +28,8 @@ pub(crate) struct Function {
     pub(crate) memory_size: u32,
     /// Its environment variables.
     pub(crate) environment: BTreeMap<String, String>,
+    /// What it may do.
+    pub(crate) permissions: Permissions,
     /// The HTTP routes that lead to it.
     pub(crate) routes: Vec<Route>,
     /// The queues it is fed from.
@@ -88,6 +95,8 @@ struct Properties {
     environment: Environment,
     #[serde(default)]
     events: BTreeMap<String, EventSource>,
+    #[serde(default)]
+    policies: Vec<Policy>,
 }
 
 #[derive(Default, Deserialize)]
@@ -173,6 +182,7 @@ pub(super) fn function(
             .into_iter()
             .map(|(name, value)| (name, text_of(&value)))
             .collect(),
+        permissions: Permissions::of(properties.policies, &format!("{logical_id}.Policies"))?,
         routes: Vec::new(),
         queues: Vec::new(),
         schedules: Vec::new(),

@@ -58,7 +58,6 @@ pub(super) const FUNCTION: &[&str] = &[
     "Handler",
     "LoggingConfig",
     "PermissionsBoundary",
-    "Policies",
     "RecursiveLoop",
     "ReservedConcurrentExecutions",
     "Role",

@@ -7,6 +7,7 @@ mod function;
 mod ignored;
 mod intrinsics;
 mod parameters;
+mod permissions;
 mod storage;
 mod yaml;
 
@@ -19,6 +20,7 @@ use serde_json::{Map, Value, json};
 use self::intrinsics::Scope;
 pub(crate) use self::{
     function::{Function, QueueMapping, Route, Schedule},
+    permissions::{Permissions, accesses},
     storage::{Queue, Secret, Table},
 };
 

@@ -193,8 +193,9 @@ async fn intercept(
     let request = Request::new(function, &head.headers, body);
     let url = format!("http://{upstream}/{rest}");
     if !request.is_for_queue {
+        // Whoever is no function may do all.
         faults.0.asked.get_or_init(|| Asked {
-            url: url.clone(),
+            url: format!("http://{upstream}/"),
             headers: head.headers.clone(),
         });
     }
