@@ -93,6 +93,10 @@ pub(crate) struct Stack {
     /// How many processes each function has.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=100), requires = "processes")]
     pub(crate) environments: u16,
+    /// Refuse a function what the template does not allow it in the tables, as AWS does. Each of its requests to them
+    /// takes a step more for that.
+    #[arg(long)]
+    pub(crate) permissions: bool,
     /// Send the functions' requests to DynamoDB and SQS to URL/{function}/{host:port}, for tests that inject faults.
     #[arg(long, value_name = "URL", requires = "processes")]
     pub(crate) intercept: Option<String>,

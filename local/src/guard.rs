@@ -1,4 +1,5 @@
-//! Between the functions and DynamoDB: what the template does not allow a function is refused, as it is on AWS.
+//! Between the functions and DynamoDB, where it is asked for: what the template does not allow a function is refused,
+//! as it is on AWS.
 //!
 //! Each function has an address of its own here, `/{binary}`. The root is for who is no function, a test for example,
 //! and allows all. What functions ask of queues and secrets is not looked at.

@@ -91,6 +91,7 @@ pub(crate) fn options(
         allow_private: true,
         intercept: arguments.intercept.clone(),
         stripe_api: arguments.stripe_api.clone(),
+        permissions: arguments.permissions,
     })
 }
 

@@ -49,6 +49,8 @@ pub(crate) struct Options {
     pub(crate) intercept: Option<String>,
     /// Where Stripe's API is asked instead.
     pub(crate) stripe_api: Option<String>,
+    /// Whether a function is refused what the template does not allow it in the tables.
+    pub(crate) permissions: bool,
 }
 
 /// The two ways to run the functions.
@@ -83,14 +85,19 @@ impl Stack {
         let queues = Queues::new(&emulators, &template.queues);
 
         let mut tasks = JoinSet::new();
-        let guard = Guard::new(&emulators.dynamodb_url, template.functions.iter())?;
-        let (guarded, guard_address) = emulators::listen(0).await?;
-        tasks.spawn(emulators::serve(guarded, guard::router(guard)));
+        let guard = if options.permissions {
+            let guard = Guard::new(&emulators.dynamodb_url, template.functions.iter())?;
+            let (guarded, address) = emulators::listen(0).await?;
+            tasks.spawn(emulators::serve(guarded, guard::router(guard)));
+            Some(address)
+        } else {
+            None
+        };
         let registry = Registry::default();
         let described = template
             .functions
             .into_iter()
-            .map(|function| with_local_settings(function, guard_address, &emulators, options));
+            .map(|function| with_local_settings(function, guard, &emulators, options));
         let functions = match options.mode {
             Mode::InProcess => in_process(described, &emulators).await?,
             Mode::Processes(count) => {
@@ -142,7 +149,7 @@ impl Stack {
 /// What `local` adds to every function's environment, and the template never says.
 fn with_local_settings(
     mut function: Function,
-    guard: SocketAddr,
+    guard: Option<SocketAddr>,
     emulators: &Emulators,
     options: &Options,
 ) -> Function {
@@ -152,7 +159,10 @@ fn with_local_settings(
         ("CLOCK_AHEAD_SECONDS", clock::ahead().to_string()),
         (
             DYNAMODB_URL,
-            address(&format!("http://{guard}/{}", function.binary)),
+            address(&guard.map_or_else(
+                || emulators.dynamodb_url.clone(),
+                |guard| format!("http://{guard}/{}", function.binary),
+            )),
         ),
         ("AWS_ENDPOINT_URL_SQS", address(&emulators.sqs_url)),
         (
@@ -276,6 +286,7 @@ mod tests {
             allow_private: true,
             intercept: None,
             stripe_api: None,
+            permissions: true,
         }
     }
 

@@ -66,7 +66,7 @@ impl Stack {
     /// Starts with arguments that say where its state is.
     pub(crate) async fn launch(arguments: &[&str]) -> Self {
         let mut child = Command::new(LOCAL.as_path())
-            .args(["--json", "--port", "0"])
+            .args(["--json", "--port", "0", "--permissions"])
             .args(arguments)
             .current_dir(workspace::root())
             .process_group(0)
