@@ -32,6 +32,7 @@ mod architecture;
 mod audit_log;
 mod batch;
 mod billing;
+mod bounds;
 mod clock;
 mod completion;
 mod convert;

@@ -60,7 +60,7 @@ impl Call<'_> {
         AuditLine::new(organization, self.caller, action, target, changes, self.now)
     }
 
-    /// Writes the line about what is done next, where that is elsewhere than in Accounts.
+    /// Writes the line about what is done next, where that is no transaction with it.
     pub(crate) async fn log(
         &self,
         api: &Api,

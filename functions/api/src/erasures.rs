@@ -9,7 +9,9 @@ use payload::id::ErasureId;
 use payload::timestamp;
 use reply::Problem;
 use serde::Serialize;
-use state::{Action, Changes, Erased, Erasure, ErasureState};
+use state::{
+    Action, Changes, Erased, Erasure, ErasureState, MAX_ERASURES, MAX_TRIES, Opening, give_way,
+};
 
 use crate::handler::{Api, Call};
 use crate::page;
@@ -45,7 +47,8 @@ impl<'e> View<'e> {
     }
 }
 
-/// `DELETE /recipients/{email}`. The address goes no further than into a digest.
+/// `DELETE /recipients/{email}`. The address goes no further than into a digest. What goes on for the same address
+/// is answered again.
 pub(crate) async fn create(
     api: &Api,
     call: &Call<'_>,
@@ -57,13 +60,29 @@ pub(crate) async fn create(
     }
     let account = call.recent_account(api).await?;
     let organization = account.organization.id;
-    let mut erasure = Erasure::new(organization, address, call.now);
+    let erasure = Erasure::new(organization, address, call.now);
     let (action, nothing) = (Action::ErasureCreated, Changes::default());
-    call.log(api, organization, action, &erasure.id, nothing)
-        .await?;
-    // The id is new: a row in the way is this one, written by a request whose answer was lost.
-    api.deliveries.save_erasure(&mut erasure, call.now).await?;
-    Ok(reply::json(202, &View::new(&erasure)))
+    let line = call.line(organization, action, &erasure.id, nothing);
+    for tries in 0..MAX_TRIES {
+        let slot = match api.deliveries.opening_for_erasure(&erasure).await? {
+            Opening::Free(slot) => slot,
+            Opening::Same(other) => return Ok(reply::json(202, &View::new(&other))),
+            Opening::Full => return Err(too_many()),
+        };
+        let line = api.accounts.logging(&line)?;
+        let begun = api.deliveries.begin_erasure(&erasure, slot, line, call.now);
+        if begun.await? {
+            return Ok(reply::json(202, &View::new(&erasure)));
+        }
+        give_way(tries).await;
+    }
+    let message = "others ask for erasures right now; try again";
+    Err(Problem::new(409, "conflict", message))
+}
+
+fn too_many() -> Problem {
+    let message = format!("at most {MAX_ERASURES} erasures of an organization go on at once");
+    Problem::new(409, "too_many_erasures", message)
 }
 
 /// `GET /erasures`, newest first.

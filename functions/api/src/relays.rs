@@ -57,10 +57,6 @@ pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>,
     let organization = account.organization.id;
     let wanted = read_strictly(reply::read_object(call.request)?, read);
     let wanted = wanted.map_err(Problem::invalid)?;
-    if api.accounts.list_relays(organization).await?.len() >= MAX_RELAYS {
-        let message = format!("an organization has at most {MAX_RELAYS} relays");
-        return Err(Problem::new(409, "too_many_relays", message));
-    }
     let token = RelayToken::generate(&mut rand::rng());
     let mut relay = Relay {
         id: RelayId::new(call.now, &mut rand::rng()),
@@ -81,7 +77,10 @@ pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>,
         "hint": relay.hint,
     }));
     let line = call.line(organization, Action::RelayCreated, &relay.id, given);
-    api.accounts.create_relay(&relay, &line).await?;
+    if !api.accounts.create_relay(&relay, &line).await? {
+        let message = format!("an organization has at most {MAX_RELAYS} relays");
+        return Err(Problem::new(409, "too_many_relays", message));
+    }
     let view = View {
         url_path: Some(format!("/api/v1/relay/{}", token.expose())),
         ..View::new(&relay)

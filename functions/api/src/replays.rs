@@ -14,7 +14,10 @@ use payload::timestamp;
 use reply::Problem;
 use serde::Serialize;
 use serde_json::json;
-use state::{Action, Changes, DeliveryStatus, Replay, ReplayState, Replayer};
+use state::{
+    Action, Changes, DeliveryStatus, MAX_REPLAYS, MAX_TRIES, Replay, ReplayState, Replayer,
+    give_way,
+};
 
 use crate::deliveries::status_names;
 use crate::handler::{Api, Call};
@@ -144,11 +147,25 @@ pub(crate) async fn create(
         "rate_per_second": replay.rate_per_second,
     }));
     let (organization, id) = (replay.organization_id, replay.id);
-    call.log(api, organization, Action::ReplayCreated, &id, asked)
-        .await?;
-    api.deliveries.create_replay(&mut replay).await?;
-    begin(api, &mut replay, call.now).await;
-    Ok(reply::json(202, &View::new(&replay)))
+    let line = call.line(organization, Action::ReplayCreated, &id, asked);
+    for tries in 0..MAX_TRIES {
+        let slot = api.deliveries.slot_for_replay(&replay).await?;
+        let slot = slot.ok_or_else(too_many)?;
+        let line = api.accounts.logging(&line)?;
+        let begun = api.deliveries.begin_replay(&mut replay, slot, line);
+        if begun.await? {
+            begin(api, &mut replay, call.now).await;
+            return Ok(reply::json(202, &View::new(&replay)));
+        }
+        give_way(tries).await;
+    }
+    let message = "others begin replays right now; try again";
+    Err(Problem::new(409, "conflict", message))
+}
+
+fn too_many() -> Problem {
+    let message = format!("at most {MAX_REPLAYS} replays of an organization go on at once");
+    Problem::new(409, "too_many_replays", message)
 }
 
 /// Sends the first pages. What fails here recovery does, as it does the rest: the replay is written.

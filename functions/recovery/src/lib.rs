@@ -4,8 +4,8 @@
 //! deliveries that wait for longer than the queue keeps a message; an *audit* compares every accepted
 //! event with its deliveries and makes lost wake-ups again, three times each, after which the delivery is
 //! `stuck` and an alarm reports it; organizations whose access the clock has changed are told, and what was
-//! held for it is released; erasures and replays of ranges go on. One beat through the queue each minute tells
-//! how long the queue takes, and while it takes long the audit waits.
+//! held for it is released; erasures and replays of ranges go on, in turns of one of each organization. One beat
+//! through the queue each minute tells how long the queue takes, and while it takes long the audit waits.
 //! Idempotent: what is sent twice is stale or a duplicate the receiver knows by its `webhook-id`; how far
 //! each part got is kept, and a run that dies is continued by the next one. Who retries: the next run,
 //! a minute later. So no trouble is an error of the invocation; it is counted in `recovery_failures`.
@@ -26,6 +26,7 @@ mod late;
 mod replays;
 mod report;
 mod sweep;
+mod turns;
 mod verdict;
 
 pub use config::Config;

@@ -10,6 +10,7 @@ use payload::id::{EndpointId, OrganizationId};
 
 use crate::audit_log::{Action, Actor, AuditLine, Changes};
 use crate::billing::Entitled;
+use crate::bounded::Bounded;
 use crate::cache::Cache;
 use crate::endpoints::{DisabledReason, Endpoint};
 use crate::error::StateError;
@@ -176,7 +177,7 @@ impl Accounts {
         }))
     }
 
-    /// Writes a new endpoint.
+    /// Writes a new endpoint; `false` when its organization has as many as it may.
     ///
     /// # Errors
     /// DynamoDB did not take it.
@@ -184,12 +185,13 @@ impl Accounts {
         &self,
         endpoint: &Endpoint,
         line: &AuditLine,
-    ) -> Result<(), StateError> {
-        let doing = "create an endpoint";
-        let put = self.put_new(self.endpoint_row(endpoint)?);
-        let logged = self.write_logged([put], line, doing).await?;
-        self.accounts.forget(&endpoint.organization_id);
-        logged.written(doing)
+    ) -> Result<bool, StateError> {
+        let (organization, doing) = (endpoint.organization_id, "create an endpoint");
+        let put = [self.put_new(self.endpoint_row(endpoint)?)];
+        let created = self.create_within(organization, Bounded::Endpoints, &put, line, doing);
+        let created = created.await;
+        self.accounts.forget(&organization);
+        created
     }
 
     /// Writes a changed endpoint; `false` when someone else changed or deleted it in between.

@@ -1,12 +1,13 @@
 //! The audit log of an organization: who changed what, and when.
 //!
 //! A line is written with the change it is about, both or neither, where that change is rows of
-//! Accounts. Where it is elsewhere the line is written first, and says what was asked for. A line is
+//! Accounts, or a job that begins. Else the line is written first, and says what was asked for. A line is
 //! never changed and goes by itself after [`KEPT_FOR`]; lines of one organization lie together, so that
 //! reading them costs nothing where its endpoints are read.
 
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use jiff::{SignedDuration, Timestamp};
 use payload::id::{AuditId, KeyId, OrganizationId};
 use serde::{Deserialize, Serialize};
@@ -192,6 +193,10 @@ fn members(object: &impl Serialize) -> Map<String, Value> {
     }
 }
 
+/// The write of a line, for the transaction of what it is about.
+#[derive(Debug, Clone)]
+pub struct Logging(pub(crate) TransactWriteItem);
+
 impl AuditLine {
     /// A line that is written now.
     pub fn new(
@@ -237,6 +242,14 @@ impl Accounts {
             "write the audit log",
         )
         .await
+    }
+
+    /// Writes the line in one transaction with what it is about, where that is elsewhere.
+    ///
+    /// # Errors
+    /// The line cannot be made a row.
+    pub fn logging(&self, line: &AuditLine) -> Result<Logging, StateError> {
+        Ok(Logging(self.put_new(line.row()?)))
     }
 
     /// The lines of an organization, newest first, before `before`.

@@ -1,6 +1,7 @@
 //! Records of tokens: each is found by the SHA-256 of its token and listed by its organization, so
 //! it has two rows, written and deleted together.
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use payload::id::OrganizationId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,13 +21,22 @@ impl Accounts {
         line: &AuditLine,
         doing: &'static str,
     ) -> Result<(), StateError> {
+        let writes = self.put_both(record, places)?;
+        self.write_logged(writes, line, doing).await?.written(doing)
+    }
+
+    /// The writes of a new record at both of its places.
+    pub(crate) fn put_both(
+        &self,
+        record: &impl Serialize,
+        places: [Item; 2],
+    ) -> Result<Vec<TransactWriteItem>, StateError> {
         let rows = places.map(|place| {
             let mut row = to_item(record)?;
             row.extend(place);
             Ok(self.put_new(row))
         });
-        let writes = rows.into_iter().collect::<Result<Vec<_>, StateError>>()?;
-        self.write_logged(writes, line, doing).await?.written(doing)
+        rows.into_iter().collect()
     }
 
     /// Writes a changed record at both of its places; `false` when it was deleted in between.

@@ -195,6 +195,11 @@ impl Erasure {
         }
     }
 
+    /// What stands for the address it is about, as long as it goes on.
+    pub(crate) fn digest(&self) -> Option<&str> {
+        self.digest.as_deref()
+    }
+
     /// What it looks for; nothing when it is over.
     pub(crate) fn sought(&self) -> Option<Sought> {
         let digest = AddressDigest::kept(self.digest.clone()?);

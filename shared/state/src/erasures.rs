@@ -4,11 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use payload::id::{ErasureId, OrganizationId};
 use serde::Serialize;
 
+use crate::audit_log::Logging;
 use crate::deliveries::Deliveries;
 use crate::erasure::{Erasure, ErasureState};
 use crate::error::StateError;
+use crate::jobs::Slot;
 use crate::keyspace::{self, PK, SK};
-use crate::rows::{self, Page, from_item, key, page_end, text, to_item};
+use crate::rows::{self, Item, Page, from_item, key, page_end, text, to_item};
 
 /// How long it is kept how far an erasure got.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24 * 90);
@@ -25,8 +27,39 @@ struct ErasureRow<'a> {
     ttl: i64,
 }
 
+/// The row of an erasure as it is written next.
+fn next_row(erasure: &mut Erasure, now: Timestamp) -> Result<Item, StateError> {
+    erasure.revision += 1;
+    erasure.updated_at = now;
+    let is_active = erasure.state == ErasureState::Running;
+    let mut row = to_item(&ErasureRow {
+        erasure,
+        due: is_active.then_some(keyspace::ACTIVE_ERASURES),
+        due_at: is_active.then_some(erasure.id),
+        ttl: (erasure.created_at + KEPT_FOR).as_second(),
+    })?;
+    let partition = keyspace::erasures(erasure.organization_id);
+    row.extend(key(partition, erasure.id.to_string()));
+    Ok(row)
+}
+
 impl Deliveries {
-    /// Writes a new erasure, or how far one got; `false` when somebody else works on it.
+    /// Writes a new erasure; `false` when another one began since its slot was looked for.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn begin_erasure(
+        &self,
+        erasure: &Erasure,
+        slot: Slot,
+        line: Logging,
+        now: Timestamp,
+    ) -> Result<bool, StateError> {
+        let row = next_row(&mut erasure.clone(), now)?;
+        self.begin(row, slot, line, now, "begin an erasure").await
+    }
+
+    /// Keeps how far an erasure got; `false` when somebody else works on it.
     ///
     /// # Errors
     /// DynamoDB did not answer.
@@ -36,19 +69,7 @@ impl Deliveries {
         now: Timestamp,
     ) -> Result<bool, StateError> {
         let read = erasure.revision;
-        erasure.revision += 1;
-        erasure.updated_at = now;
-        let is_active = erasure.state == ErasureState::Running;
-        let mut row = to_item(&ErasureRow {
-            erasure,
-            due: is_active.then_some(keyspace::ACTIVE_ERASURES),
-            due_at: is_active.then_some(erasure.id),
-            ttl: (erasure.created_at + KEPT_FOR).as_second(),
-        })?;
-        row.extend(key(
-            keyspace::erasures(erasure.organization_id),
-            erasure.id.to_string(),
-        ));
+        let row = next_row(erasure, now)?;
         // UnchangedSinceRead. read (revision n) → [another run takes the page in hand: n + 1] → this write:
         // only on n, so that two do not count the same page.
         let doing = "keep how far an erasure got";
@@ -99,12 +120,15 @@ impl Deliveries {
         Ok(Page { items, next })
     }
 
-    /// All erasures that go on, oldest first.
+    /// Erasures that go on, of all organizations, oldest first, after the place at which an earlier page ended.
     ///
     /// # Errors
     /// DynamoDB did not answer.
-    pub async fn active_erasures(&self) -> Result<Vec<(OrganizationId, ErasureId)>, StateError> {
-        self.active(keyspace::ACTIVE_ERASURES, "list active erasures")
+    pub async fn active_erasures(
+        &self,
+        after: Option<&str>,
+    ) -> Result<Page<(OrganizationId, ErasureId)>, StateError> {
+        self.active(keyspace::ACTIVE_ERASURES, after, "list active erasures")
             .await
     }
 }

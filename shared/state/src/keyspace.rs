@@ -73,6 +73,12 @@ pub(crate) fn key(id: KeyId) -> String {
     format!("{KEY_PREFIX}{id}")
 }
 
+/// How often an organization made one of those rows whose sort keys begin like this. It sorts before all that is
+/// read with the organization.
+pub(crate) fn made(prefix: &str) -> String {
+    format!("count#{prefix}")
+}
+
 pub(crate) fn signing_key(id: SigningKeyId) -> String {
     format!("{SIGNING_KEY_PREFIX}{id}")
 }
@@ -257,6 +263,11 @@ pub(crate) fn replays(organization: OrganizationId) -> String {
     format!("org#{organization}#replays")
 }
 
+/// The lists of those jobs of an organization that go on: one of erasures, one of replays.
+pub(crate) fn active(organization: OrganizationId) -> String {
+    format!("org#{organization}#active")
+}
+
 /// The erasures of an organization lie together.
 pub(crate) fn erasures(organization: OrganizationId) -> String {
     format!("org#{organization}#erasures")
@@ -305,6 +316,7 @@ mod tests {
         assert!(ENDPOINT_PREFIX < HEALTH_PREFIX && HEALTH_PREFIX < ORGANIZATION);
         assert!(ENDPOINT_PREFIX < SIGNING_KEY_PREFIX && SIGNING_KEY_PREFIX < ORGANIZATION);
         assert!(ENDPOINT_PREFIX < ENTITLEMENT && ENTITLEMENT < ORGANIZATION);
+        assert!(made(ENDPOINT_PREFIX).as_str() < ENDPOINT_PREFIX);
         assert!(ORGANIZATION < RELAY_PREFIX && ORGANIZATION < "stats#");
     }
 }

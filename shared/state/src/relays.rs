@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::Accounts;
 use crate::audit_log::AuditLine;
+use crate::bounded::Bounded;
 use crate::error::StateError;
 use crate::keyring::Keyring;
 use crate::keyspace;
@@ -58,12 +59,15 @@ impl fmt::Debug for Relay {
 }
 
 impl Accounts {
-    /// Writes a new relay, to be found by digest and by organization.
+    /// Writes a new relay, to be found by digest and by organization; `false` when its organization has as many
+    /// as it may.
     ///
     /// # Errors
     /// DynamoDB did not take it.
-    pub async fn create_relay(&self, relay: &Relay, line: &AuditLine) -> Result<(), StateError> {
-        self.create_both(relay, relay_rows(relay), line, "create a relay")
+    pub async fn create_relay(&self, relay: &Relay, line: &AuditLine) -> Result<bool, StateError> {
+        let (organization, doing) = (relay.organization_id, "create a relay");
+        let writes = self.put_both(relay, relay_rows(relay))?;
+        self.create_within(organization, Bounded::Relays, &writes, line, doing)
             .await
     }
 

@@ -5,7 +5,6 @@
 //! done already shows in the rows.
 
 use std::collections::HashMap;
-use std::str::FromStr;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -16,6 +15,7 @@ use tracing::error;
 
 use crate::accepted_event::AcceptedEvent;
 use crate::accounts::{Account, Accounts};
+use crate::audit_log::Logging;
 use crate::billing::Billing;
 use crate::deliveries::Deliveries;
 use crate::delivery::Delivery;
@@ -23,11 +23,12 @@ use crate::delivery_key::DeliveryKey;
 use crate::endpoints::Endpoint;
 use crate::error::{Chain, StateError};
 use crate::events::Events;
+use crate::jobs::Slot;
 use crate::keyspace::{self, PK, SK};
 use crate::queue::{DeliveryQueue, WakeUp};
 use crate::replay::{Replay, ReplayState};
 use crate::restart::Restart;
-use crate::rows::{self, Page, from_item, key, page_end, sort_key, text, to_item};
+use crate::rows::{self, Item, Page, from_item, key, page_end, text, to_item};
 
 /// Events of one page.
 const PAGE: usize = 100;
@@ -208,14 +209,53 @@ impl Replayer<'_> {
     }
 }
 
+/// The row of a replay as it is written next.
+fn next_row(replay: &mut Replay, now: Timestamp) -> Result<Item, StateError> {
+    replay.revision += 1;
+    replay.updated_at = now;
+    let is_active = replay.state == ReplayState::Running;
+    let mut row = to_item(&ReplayRow {
+        replay,
+        due: is_active.then_some(keyspace::ACTIVE_REPLAYS),
+        due_at: is_active.then_some(replay.id),
+        ttl: (replay.created_at + KEPT_FOR).as_second(),
+    })?;
+    let partition = keyspace::replays(replay.organization_id);
+    row.extend(key(partition, replay.id.to_string()));
+    Ok(row)
+}
+
 impl Deliveries {
-    /// Writes a new replay.
+    /// Writes a new replay that nobody has asked for.
     ///
     /// # Errors
     /// DynamoDB did not take it.
-    pub async fn create_replay(&self, replay: &mut Replay) -> Result<(), StateError> {
+    pub(crate) async fn create_replay(&self, replay: &mut Replay) -> Result<(), StateError> {
         // The id is new: a row in the way is this one, written by a request whose answer was lost.
         self.save_replay(replay, replay.created_at).await.map(drop)
+    }
+
+    /// Writes a new replay that somebody has asked for; `false` when another one began since its slot was looked
+    /// for.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub async fn begin_replay(
+        &self,
+        replay: &mut Replay,
+        slot: Slot,
+        line: Logging,
+    ) -> Result<bool, StateError> {
+        let mut begun = replay.clone();
+        let row = next_row(&mut begun, replay.created_at)?;
+        let doing = "begin a replay";
+        let is_written = self
+            .begin(row, slot, line, replay.created_at, doing)
+            .await?;
+        if is_written {
+            *replay = begun;
+        }
+        Ok(is_written)
     }
 
     /// Keeps how far a replay got; `false` when somebody else works on it, or stopped it.
@@ -228,19 +268,7 @@ impl Deliveries {
         now: Timestamp,
     ) -> Result<bool, StateError> {
         let read = replay.revision;
-        replay.revision += 1;
-        replay.updated_at = now;
-        let is_active = replay.state == ReplayState::Running;
-        let mut row = to_item(&ReplayRow {
-            replay,
-            due: is_active.then_some(keyspace::ACTIVE_REPLAYS),
-            due_at: is_active.then_some(replay.id),
-            ttl: (replay.created_at + KEPT_FOR).as_second(),
-        })?;
-        row.extend(key(
-            keyspace::replays(replay.organization_id),
-            replay.id.to_string(),
-        ));
+        let row = next_row(replay, now)?;
         // UnchangedSinceRead. read (revision n) → [recovery gets further, or someone cancels: n + 1] → this
         // write: only on n, so that two do not count the same page and a cancelled replay stays so.
         let doing = "keep how far a replay got";
@@ -294,39 +322,15 @@ impl Deliveries {
         Ok(Page { items, next })
     }
 
-    /// All replays that go on, oldest first.
+    /// Replays that go on, of all organizations, oldest first, after the place at which an earlier page ended.
     ///
     /// # Errors
     /// DynamoDB did not answer.
-    pub async fn active_replays(&self) -> Result<Vec<(OrganizationId, ReplayId)>, StateError> {
-        self.active(keyspace::ACTIVE_REPLAYS, "list active replays")
-            .await
-    }
-
-    /// Whose work and which a partition of the index `due` lists, oldest first.
-    pub(crate) async fn active<I: FromStr>(
+    pub async fn active_replays(
         &self,
-        partition: &str,
-        doing: &'static str,
-    ) -> Result<Vec<(OrganizationId, I)>, StateError> {
-        let mut items = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name("due")
-            .key_condition_expression("due = :partition")
-            .expression_attribute_values(":partition", text(partition))
-            .into_paginator()
-            .items()
-            .send();
-        let mut active = Vec::new();
-        while let Some(item) = items.next().await {
-            let item = item.map_err(StateError::while_doing(doing))?;
-            let partition = item.get(PK).and_then(|pk| pk.as_s().ok());
-            let organization = partition.and_then(|pk| keyspace::organization_of(pk));
-            let id = sort_key(&item).and_then(|sk| sk.parse().ok());
-            active.extend(organization.zip(id));
-        }
-        Ok(active)
+        after: Option<&str>,
+    ) -> Result<Page<(OrganizationId, ReplayId)>, StateError> {
+        self.active(keyspace::ACTIVE_REPLAYS, after, "list active replays")
+            .await
     }
 }

@@ -1,5 +1,7 @@
 //! Changes of Accounts, each written together with the line of the audit log that says so.
 
+use std::fmt::Debug;
+
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
@@ -60,13 +62,7 @@ impl Accounts {
     ) -> Result<Logged, StateError> {
         let transaction = self.client.transact_write_items();
         let written = transaction.set_transact_items(Some(writes)).send().await;
-        match written {
-            Ok(_) => Ok(Logged::Written),
-            Err(error) => match why_cancelled(&error) {
-                Some(why) => Ok(why),
-                None => Err(StateError::while_doing(doing)(error)),
-            },
-        }
+        cancelled_as(written, doing)
     }
 
     /// Deletes a row that is there.
@@ -135,6 +131,23 @@ impl Accounts {
         TransactWriteItem::builder()
             .put(put.expect("table and item are set"))
             .build()
+    }
+}
+
+/// What became of a transaction.
+pub(crate) fn cancelled_as<T, R>(
+    written: Result<T, SdkError<TransactWriteItemsError, R>>,
+    doing: &'static str,
+) -> Result<Logged, StateError>
+where
+    R: Debug + Send + Sync + 'static,
+{
+    match written {
+        Ok(_) => Ok(Logged::Written),
+        Err(error) => match why_cancelled(&error) {
+            Some(why) => Ok(why),
+            None => Err(StateError::while_doing(doing)(error)),
+        },
     }
 }
 

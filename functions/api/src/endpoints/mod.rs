@@ -44,9 +44,9 @@ pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>,
     };
     let mut made = change(&blank, body, &api.target_policy)?;
     target::check(&api.target_policy, &api.resolver, &made.endpoint.url).await?;
+    // To say so before a key pair is made for one that cannot be.
     if account.endpoints.len() >= MAX_ENDPOINTS {
-        let message = format!("an organization has at most {MAX_ENDPOINTS} endpoints");
-        return Err(Problem::new(409, "too_many_endpoints", message));
+        return Err(too_many());
     }
     provide_signing_key(api, call, &account, &made.endpoint).await?;
     api.keyring.seal_endpoint(&mut made.endpoint, &made.secrets);
@@ -57,8 +57,15 @@ pub(crate) async fn create(api: &Api, call: &Call<'_>) -> Result<Response<Body>,
         &id,
         changes,
     );
-    api.accounts.create_endpoint(&made.endpoint, &line).await?;
+    if !api.accounts.create_endpoint(&made.endpoint, &line).await? {
+        return Err(too_many());
+    }
     Ok(reply::json(201, &View::with_secret(&made, call.now)))
+}
+
+fn too_many() -> Problem {
+    let message = format!("an organization has at most {MAX_ENDPOINTS} endpoints");
+    Problem::new(409, "too_many_endpoints", message)
 }
 
 /// `GET /endpoints`: all of them, there are at most 100.
