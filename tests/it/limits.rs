@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::faults::{Fault, Faults, Request, Rule};
 use crate::gauge::Gauge;
 use crate::samples::{event_of, issued};
 use crate::source::Source;
@@ -220,6 +221,48 @@ async fn an_organization_whose_endpoints_are_slow_has_no_more_requests_open_than
     })
     .await;
     assert_eq!(gauge.most_open(), 4);
+}
+
+/// How many requests of an organization this writes down because one of them is slow.
+fn counted_in(request: &Request) -> Option<usize> {
+    let body = request.json();
+    let of = body["Key"]["pk"]["S"].as_str()?;
+    let is_meant = request.operation == "UpdateItem" && of.starts_with("limit#org_");
+    let places = body["ExpressionAttributeValues"][":lease"]["M"]["places"]["N"].as_str()?;
+    is_meant.then(|| places.parse().ok())?
+}
+
+#[tokio::test]
+async fn a_batch_whose_requests_are_slow_is_counted_with_all_of_them_and_by_one_write() {
+    let (stack, faults) = Faults::start(&[]).await;
+    let college = stack.create_organization().await;
+    let gauge = Gauge::start(Duration::from_secs(3)).await;
+    for _ in 0..10 {
+        college.subscribe(&gauge.url).await;
+    }
+    // Its wake-ups are handed out as one batch, which the queue does not promise.
+    let lost = faults.inject(Rule::new(Fault::LoseMessages, "ingest", Request::sends));
+    let counted = faults.inject(Rule::note("delivery", |request| {
+        counted_in(request).is_some()
+    }));
+    college.post_event(&issued("a")).await;
+    let sent = lost.happened(1).await.remove(0).json();
+    let sent = sent["Entries"].as_array().unwrap();
+    let records = sent.iter().map(|message| {
+        json!({"messageId": message["Id"], "body": message["MessageBody"],
+            "attributes": {"ApproximateReceiveCount": "1"}, "messageAttributes": {}})
+    });
+    let batch = json!({"Records": records.collect::<Vec<_>>()});
+    let answer = stack.invoke("DeliveryFunction", batch.to_string().into_bytes());
+    assert_eq!(answer.await, json!({"batchItemFailures": []}));
+    assert_eq!(gauge.most_open(), 10);
+    let counted: Vec<usize> = counted
+        .happened(1)
+        .await
+        .iter()
+        .filter_map(counted_in)
+        .collect();
+    assert_eq!(counted, [10]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

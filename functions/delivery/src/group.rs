@@ -85,7 +85,7 @@ impl Delivery {
             .map(|plan| plan.as_ref().map_or(Turn::Go, &mut turn));
         let turns: Vec<Turn> = turns.collect();
         let sends = |(plan, turn): &(&Result<Plan<'_>, _>, &Turn)| {
-            matches!(plan, Ok(Plan::Attempt(..))) && **turn == Turn::Go
+            matches!(plan, Ok(Plan::Attempt(..))) && matches!(turn, Turn::Go | Turn::Probe)
         };
         let requests = plans.iter().zip(&turns).filter(sends).count();
         let share = endpoint.map(|endpoint| {

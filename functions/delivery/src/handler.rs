@@ -251,7 +251,8 @@ impl Delivery {
         let Some(shares) = shares else {
             return Err(StateError::unreadable("find the limits of an endpoint"));
         };
-        let places = match shares.admit(turn, time).await? {
+            // A probe too. Others wait until it could have been over; then the first that comes is the probe.
+        let places = match shares.admit(time).await? {
             Admission::Go(places) => places,
             Admission::Later(reason, later) => {
                 self.defer(delivery, reason, later, retention, time.now())

@@ -161,6 +161,12 @@ impl Endpoint {
         self.max_concurrency.unwrap_or(DEFAULT_MAX_CONCURRENCY)
     }
 
+    /// Whether each of its requests is counted, however quick it answers: its owner said how many it takes, or
+    /// its dialect promises it.
+    pub fn keeps_concurrency(&self) -> bool {
+        self.max_concurrency.is_some() || self.dialect == Dialect::Beedeez
+    }
+
     /// What it can be told.
     pub fn vocabulary(&self) -> Vocabulary {
         Vocabulary {

@@ -8,7 +8,7 @@
 //!
 //! Requests per second are tokens with times, paced within the batch. Requests at once are places, leased for
 //! the batch and given back when the last of its requests is over; the lease of who dies ends by itself.
-//! Without a wish of the owner places are counted only where it matters: two wake-ups in one batch, or an
+//! Where nothing is promised places are counted only where it matters: two wake-ups in one batch, or an
 //! endpoint that answers slowly, which who finds out tells the others; of an organization only the latter.
 
 mod booking;
@@ -23,13 +23,12 @@ use payload::id::OrganizationId;
 use state::{
     Chain, Deferred, Endpoint, Holder, Later, Limited, Limits, Places, Rate, StateError, Use,
 };
-use tokio::sync::{OnceCell, SemaphorePermit};
+use tokio::sync::{Mutex as AsyncMutex, OnceCell, SemaphorePermit};
 use tokio::time::sleep;
 use tracing::warn;
 
 use self::booking::Booking;
 use crate::handler::Time;
-use crate::plan::Turn;
 
 /// For so long a wake-up waits within its batch: for the time of its token, and again for a place.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -71,11 +70,7 @@ impl Limit {
     /// An endpoint's.
     pub(crate) fn of_endpoint(endpoint: &Endpoint) -> Self {
         let timeout = Duration::from_secs(endpoint.timeout_seconds.into());
-        let counted_from = if endpoint.max_concurrency.is_some() {
-            1
-        } else {
-            2
-        };
+        let counted_from = if endpoint.keeps_concurrency() { 1 } else { 2 };
         Self {
             of: Limited::Endpoint(endpoint.id),
             at_once: endpoint.max_concurrency().into(),
@@ -137,11 +132,15 @@ pub(crate) struct Share<'l> {
     /// Places were taken, even if what else was to be taken could not be.
     has_leased: AtomicBool,
     requests: Mutex<Requests>,
+    /// How many requests that were made without places are written down.
+    counted: AsyncMutex<u32>,
 }
 
 /// What its requests were like.
 #[derive(Debug, Clone, Copy, Default)]
 struct Requests {
+    /// How many are under way.
+    open: u32,
     count: u32,
     took: Duration,
     slowest: Duration,
@@ -170,12 +169,8 @@ impl<'s> Shares<'s> {
     ///
     /// # Errors
     /// DynamoDB did not answer.
-    pub(crate) async fn admit(self, turn: Turn, time: Time) -> Result<Admission<'s>, StateError> {
+    pub(crate) async fn admit(self, time: Time) -> Result<Admission<'s>, StateError> {
         let mut places = Vec::new();
-        // All others wait for what a probe finds out.
-        if turn == Turn::Probe {
-            return Ok(Admission::Go(places));
-        }
         // The organization last: only who could go takes one of its places.
         for share in [Some(self.endpoint), self.organization]
             .into_iter()
@@ -189,7 +184,7 @@ impl<'s> Shares<'s> {
         Ok(Admission::Go(places))
     }
 
-    /// Makes a request, which is counted when it takes long and has no place.
+    /// Makes a request, which is counted, with those beside it, when it takes long and has no place.
     pub(crate) async fn watch<T>(self, request: impl Future<Output = T>, time: Time) -> T {
         let request = self.endpoint.watch(request, time);
         match self.organization {
@@ -211,6 +206,7 @@ impl<'l> Share<'l> {
             booking: OnceCell::new(),
             has_leased: AtomicBool::new(false),
             requests: Mutex::default(),
+            counted: AsyncMutex::default(),
         }
     }
 
@@ -222,6 +218,7 @@ impl<'l> Share<'l> {
 
     async fn watch<T>(&self, request: impl Future<Output = T>, time: Time) -> T {
         let started = time.now();
+        self.with_requests(|requests| requests.open += 1);
         let count = async {
             sleep(self.limit.slow).await;
             self.count_in(time.now()).await;
@@ -236,17 +233,30 @@ impl<'l> Share<'l> {
         done
     }
 
-    /// Counts a request that is under way and has no place.
+    /// Counts the requests of the batch that are under way and have no places, once one of them is slow: all of
+    /// them, with one write.
     async fn count_in(&self, now: Timestamp) {
         if self.has_leased.load(Ordering::Relaxed) {
             return;
         }
+        // One write after the other: of two at once the smaller number could be the last.
+        let mut counted = self.counted.lock().await;
+        let open = self.with_requests(|requests| requests.open);
+        if open <= *counted {
+            return;
+        }
         self.with_requests(|requests| requests.counted = true);
         let (of, until) = (self.limit.of, self.limit.lease_end(now));
-        let counted = self.limits.count_in(of, &self.holder, (now, until));
-        // The request is under way either way.
-        if let Err(error) = counted.await {
-            warn!(limited = %of, error = %Chain(&error), "a request is not counted");
+        let written = self
+            .limits
+            .count_in(of, &self.holder, open, (now, until))
+            .await;
+        match written {
+            Ok(()) => *counted = open,
+            // The requests are under way either way.
+            Err(error) => {
+                warn!(limited = %of, error = %Chain(&error), "requests are not counted");
+            }
         }
     }
 
@@ -270,6 +280,7 @@ impl<'l> Share<'l> {
 
     fn add(&self, took: Duration) {
         self.with_requests(|requests| {
+            requests.open -= 1;
             requests.count += 1;
             requests.took += took;
             requests.slowest = requests.slowest.max(took);
@@ -291,11 +302,16 @@ impl Requests {
 
 #[cfg(test)]
 mod tests {
+    use payload::dialect::Dialect;
     use state::testing;
 
     use super::*;
 
     fn endpoint(max_concurrency: Option<u8>, rate_per_second: Option<u16>) -> Limit {
+        limit(max_concurrency, rate_per_second, Dialect::Canonical)
+    }
+
+    fn limit(max_concurrency: Option<u8>, rate_per_second: Option<u16>, dialect: Dialect) -> Limit {
         let key = state::DeliveryKey {
             organization: "org_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
             event: "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
@@ -304,8 +320,22 @@ mod tests {
         Limit::of_endpoint(&Endpoint {
             max_concurrency,
             rate_per_second,
+            dialect,
             ..testing::account(key).endpoints.remove(0)
         })
+    }
+
+    #[test]
+    fn requests_are_all_counted_where_a_number_was_set_or_the_dialect_promises_one() {
+        for (max_concurrency, dialect, expected) in [
+            (None, Dialect::Canonical, (5, 2)),
+            (None, Dialect::Beedeez, (5, 1)),
+            (Some(5), Dialect::Canonical, (5, 1)),
+            (Some(9), Dialect::Beedeez, (9, 1)),
+        ] {
+            let limit = limit(max_concurrency, None, dialect);
+            assert_eq!((limit.at_once, limit.counted_from), expected, "{dialect}");
+        }
     }
 
     #[test]

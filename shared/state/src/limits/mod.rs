@@ -202,7 +202,7 @@ impl Limits {
         Ok((0, known))
     }
 
-    /// Counts a request that is being made without a place, and has others count theirs for a while.
+    /// Counts so many requests that are being made without a place, and has others count theirs for a while.
     ///
     /// # Errors
     /// DynamoDB did not answer.
@@ -210,10 +210,11 @@ impl Limits {
         &self,
         of: Limited,
         holder: &Holder,
+        places: u32,
         (now, until): (Timestamp, Timestamp),
     ) -> Result<(), StateError> {
         let lease = Lease {
-            places: 1,
+            places,
             since: now.as_millisecond(),
             until: until.as_millisecond(),
         };
@@ -227,7 +228,7 @@ impl Limits {
             .expression_attribute_values(":one", number(&1))
             .send()
             .await
-            .map_err(StateError::while_doing("count a request"))?;
+            .map_err(StateError::while_doing("count requests"))?;
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 //! Endpoints that do not work: they are left alone, their deliveries are deferred, and after days they are
 //! disabled.
 
+mod probe;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
