@@ -6,7 +6,7 @@ use payload::id::{EventId, OrganizationId};
 use serde_json::{Value, json};
 
 use crate::faults::Faults;
-use crate::receiver::{Receiver, Reply};
+use crate::receiver::{Receiver, Reply, Webhook};
 use crate::recovery::recover;
 use crate::samples::issued;
 use crate::source::now;
@@ -171,8 +171,11 @@ async fn a_shorter_retention_counts_at_once_and_a_longer_one_shows_what_is_still
 }
 
 #[tokio::test]
-async fn a_delivery_that_waits_for_longer_than_its_event_is_kept_is_given_up() {
+async fn a_delivery_that_waits_for_longer_than_its_event_is_kept_is_given_up_and_told_of() {
     let world = World::start([Reply::Status(500), Reply::Status(204)]).await;
+    let watcher = Receiver::content().await;
+    let wish = json!({"event_types": ["endpoint.*", "delivery.*"]});
+    world.college.subscribe_with(&watcher.url, wish).await;
     let event = world.college.post_event(&issued("a")).await;
     world
         .college
@@ -199,6 +202,17 @@ async fn a_delivery_that_waits_for_longer_than_its_event_is_kept_is_given_up() {
     .await;
     assert_eq!(row["attempts"]["N"], "1", "{row:#}");
     assert_eq!(world.receiver.count(), 1);
+    // It is the first delivery that is given up: the endpoint fails.
+    let heard = watcher.requests(2).await;
+    let told = |webhook: &Webhook| -> Value { serde_json::from_slice(&webhook.body).unwrap() };
+    let told: Vec<Value> = heard.iter().map(told).collect();
+    for kind in ["delivery.exhausted", "endpoint.failing"] {
+        let said = told.iter().find(|said| said["type"] == kind);
+        let about = &said.unwrap_or_else(|| panic!("no {kind} in {told:#?}"))["data"]["endpoint"];
+        assert_eq!(about["id"], world.endpoint.id.as_str());
+        let failures = &about["failures"];
+        assert!(failures.is_null() || *failures == 1, "one attempt was made");
+    }
 }
 
 #[tokio::test]

@@ -17,9 +17,9 @@ pub(crate) enum Failure {
     Tls,
     /// Not over within the endpoint's timeout.
     Timeout,
-    /// The connection ended before the first byte of an answer.
+    /// The connection ended before the head of an answer was complete.
     NoAnswer,
-    /// The answer is no HTTP, or broke off within its head.
+    /// The answer is no HTTP.
     MalformedAnswer,
     /// The head of the answer is larger than is read.
     HeadTooLarge,

@@ -221,9 +221,7 @@ impl Delivery {
                 return Ok(None);
             }
             (Plan::GiveUp(delivery, account), _) => {
-                self.give_up(delivery, account, retention, time.now())
-                    .await?;
-                return Ok(None);
+                return self.give_up(delivery, account, retention, time.now()).await;
             }
             (Plan::Attempt(delivery, _), Turn::Wait(wait)) => {
                 let reason = Deferred::CircuitOpen;
@@ -251,9 +249,9 @@ impl Delivery {
         let Some(shares) = shares else {
             return Err(StateError::unreadable("find the limits of an endpoint"));
         };
-            // A probe too. Others wait until it could have been over; then the first that comes is the probe.
         let places = match shares.admit(time).await? {
             Admission::Go(places) => places,
+            // A probe too. Others wait until it could have been over; then the first that comes is the probe.
             Admission::Later(reason, later) => {
                 self.defer(delivery, reason, later, retention, time.now())
                     .await?;

@@ -102,9 +102,14 @@ pub(crate) fn plan<'a>(
     let wake_up = &received.wake_up;
     let key = wake_up.delivery();
     let Some(event) = event else {
-        return match row.filter(|row| row.status.is_open()) {
-            Some(row) => Plan::GiveUp(row.clone(), account.map(|(account, _)| account)),
-            None => Plan::Done(key, "its event is no longer kept"),
+        let account = account.map(|(account, _)| account);
+        return match (row, account) {
+            (Some(row), _) if row.status.is_open() => Plan::GiveUp(row.clone(), account),
+            // Whoever had the message may have given it up, and died before anybody was told.
+            (Some(row), Some(account)) if received.redelivered && was_given_up(row, wake_up) => {
+                Plan::TellAgain(row, account)
+            }
+            _ => Plan::Done(key, "its event is no longer kept"),
         };
     };
     if let Some(row) = row {
@@ -163,6 +168,11 @@ pub(crate) fn plan<'a>(
         return Plan::Hold(delivery, Held::Suspended);
     }
     Plan::Attempt(delivery, attempted)
+}
+
+/// Whether a delivery was given up instead of this attempt.
+fn was_given_up(row: &Delivery, wake_up: &WakeUp) -> bool {
+    row.status == DeliveryStatus::Exhausted && wake_up.attempt == row.attempts + 1
 }
 
 #[cfg(test)]
@@ -527,6 +537,23 @@ mod tests {
             let row = row(&world, status, 1);
             let planned = plan(&world.received, Some(&row), None, account, now());
             assert_eq!(name(&planned), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_comes_back_tells_again_of_what_was_given_up_because_its_event_is_not_kept() {
+        for (attempt, redelivered, expected) in [
+            (3, true, "tell again"),
+            (3, false, "done"),
+            // It was the last attempt, and was told in its time.
+            (2, true, "done"),
+        ] {
+            let mut world = world(attempt);
+            world.received.redelivered = redelivered;
+            let row = row(&world, DeliveryStatus::Exhausted, 2);
+            let account = Some((&world.account, Access::Active));
+            let planned = plan(&world.received, Some(&row), None, account, now());
+            assert_eq!(name(&planned), expected, "{attempt} {redelivered}");
         }
     }
 }

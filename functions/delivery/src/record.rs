@@ -6,11 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 use payload::billing::access::Access;
 use payload::convert::Unmappable;
 use state::{
-    Account, Cancelled, Chain, Count, Deferred, DeliveryStatus, DisabledReason, Endpoint, Held,
-    Later, News, Recorded, StateError,
+    Account, Answered, Cancelled, Chain, Count, Deferred, DeliveryStatus, DisabledReason, Endpoint,
+    Held, Later, News, Outcome, Recorded, StateError,
 };
 use tracing::{debug, info, warn};
 
+use crate::announce::unnoted;
 use crate::failure::Failure;
 use crate::handler::{Delivery, Time};
 use crate::outcome::{Answer, apply};
@@ -129,26 +130,34 @@ impl Delivery {
         recorded.await.map(drop)
     }
 
-    /// Gives a delivery up that has waited for longer than its event is kept, and tells so.
+    /// Gives a delivery up that has waited for longer than its event is kept, and tells so; what that says of its
+    /// endpoint.
     pub(crate) async fn give_up(
         &self,
         mut delivery: state::Delivery,
         account: Option<&Account>,
         retention: SignedDuration,
         now: Timestamp,
-    ) -> Result<(), StateError> {
+    ) -> Result<Option<Outcome>, StateError> {
         let key = delivery.key();
         delivery.settle(DeliveryStatus::Exhausted);
         let recorded = self.deliveries.record(&mut delivery, retention, now);
-        if recorded.await? == Recorded::Written {
-            warn!(event.id = %key.event, endpoint.id = %key.endpoint, attempts = delivery.attempts,
-                "given up: its event is no longer kept");
-            if let Some(account) = account {
-                self.announce(account, News::Exhausted(&delivery), now)
-                    .await?;
-            }
+        // As in `hold`.
+        if recorded.await? != Recorded::Written {
+            return Ok(None);
         }
-        Ok(())
+        warn!(event.id = %key.event, endpoint.id = %key.endpoint, attempts = delivery.attempts,
+            "given up: its event is no longer kept");
+        let Some(account) = account else {
+            return Ok(None);
+        };
+        self.announce(account, News::Exhausted(&delivery), now)
+            .await?;
+        let says = |outcome| Outcome {
+            answered: Answered::Nothing,
+            ..outcome
+        };
+        Ok(unnoted(&delivery, account, now).map(says))
     }
 
     /// Puts an attempt off that is due and may not be made yet. Called for a wake-up of this very attempt:

@@ -22,6 +22,8 @@ const NEWS_AFTER: SignedDuration = SignedDuration::from_secs(10);
 /// What an attempt says of its endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Answered {
+    /// Nothing was sent: its delivery was given up before.
+    Nothing,
     /// It works not at all: no connection, no answer, none in time, or a 5xx.
     Outage,
     /// It is there, and did not take the webhook.
@@ -159,8 +161,10 @@ impl Breaker {
             return health?.after_success(at);
         }
         let mut health = health.unwrap_or_else(|| Health::failing(at));
-        health.failures = health.failures.saturating_add(1);
-        health.last_failure_at = health.last_failure_at.max(at);
+        if outcome.answered != Answered::Nothing {
+            health.failures = health.failures.saturating_add(1);
+            health.last_failure_at = health.last_failure_at.max(at);
+        }
         if outcome.exhausts {
             health.exhausted_since.get_or_insert(at);
         }
@@ -293,6 +297,22 @@ mod tests {
         assert!(!is_open(&[Refusal; 9]));
         assert!(is_open(&[Outage, Outage, Refusal, Outage, Outage, Outage]));
         assert_eq!(after(&[Outage, Refusal, Success]), None);
+    }
+
+    #[test]
+    fn a_delivery_that_is_given_up_unsent_is_no_failed_attempt() {
+        let given_up = Outcome {
+            exhausts: true,
+            ..outcome(Answered::Nothing, 9)
+        };
+        let failing = after(&[Answered::Outage]);
+        for (known, failures) in [(failing, 1), (None, 0)] {
+            let health = BREAKER.judge(known, &[given_up], at(9)).unwrap();
+            assert_eq!((health.failures, health.circuit), (failures, None));
+            assert_eq!(health.exhausted_since, Some(at(9)));
+            let success = [outcome(Answered::Success, 10)];
+            assert_eq!(BREAKER.judge(Some(health), &success, at(10)), None);
+        }
     }
 
     #[test]
