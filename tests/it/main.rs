@@ -82,3 +82,4 @@ mod template;
 mod tenants;
 mod time_zones;
 mod unmappable;
+mod unsigned;
