@@ -53,8 +53,10 @@ impl Client {
 
     /// Sends a request and waits for the head of its answer, as long as the caller does.
     ///
-    /// A connection that was kept from an earlier request may be dead without anybody knowing: if it ends
-    /// without an answer, the request is sent once more, on a new one. On that one, silence is the receiver's.
+    /// A connection that was kept from an earlier request may be dead without anybody knowing: if it ends before
+    /// the head of an answer is complete, the request is sent once more, on a new one. On that one, silence is
+    /// the receiver's. Whether a part of a head had come cannot be told apart: hyper has one error for both, and
+    /// reqwest gives no way to what is read of a connection.
     ///
     /// # Errors
     /// There is no answer.

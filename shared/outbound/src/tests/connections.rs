@@ -45,6 +45,28 @@ async fn a_kept_connection_that_dies_before_it_answers_is_replaced_once() {
 }
 
 #[tokio::test]
+async fn a_kept_connection_that_breaks_off_within_a_head_is_replaced_too_and_a_new_one_is_not() {
+    const BROKEN_OFF: &str = "HTTP/1.1 200 OK\r\ncontent-le";
+    // The first one answers once and breaks off then; the second breaks off, or answers.
+    for second in [Err(Error::NoAnswer), Ok((200, "ok".into()))] {
+        let answers = second.is_ok();
+        let server = Server::start(move |number, mut stream| async move {
+            if number == 0 || answers {
+                read_request(&mut stream).await;
+                write(&mut stream, OK).await;
+            }
+            read_request(&mut stream).await;
+            write(&mut stream, BROKEN_OFF).await;
+        })
+        .await;
+        let client = client();
+        assert_eq!(exchange(&client, &server).await, Ok((200, "ok".into())));
+        assert_eq!(exchange(&client, &server).await, second);
+        assert_eq!(server.accepted(), 2);
+    }
+}
+
+#[tokio::test]
 async fn a_new_connection_that_dies_is_the_receivers_answer() {
     // The first one lives for one request; no other one answers at all.
     let server = Server::start(|number, mut stream| async move {
