@@ -236,3 +236,23 @@ fn no_file_names_material_outside_of_the_project() {
         }
     }
 }
+
+#[test]
+fn the_page_of_the_audit_log_has_every_action() {
+    let source = workspace::read("shared/state/src/audit_log.rs");
+    let actions: Vec<&str> = source
+        .lines()
+        .filter_map(|line| {
+            line.trim()
+                .strip_prefix("#[serde(rename = \"")?
+                .split('"')
+                .next()
+        })
+        .filter(|name| name.contains('.'))
+        .collect();
+    assert!(actions.len() > 20, "{actions:?}");
+    let page = workspace::read("docs/audit.md");
+    let is_missing = |action: &&&str| !page.contains(&format!("`{action}`"));
+    let missing: Vec<_> = actions.iter().filter(is_missing).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
