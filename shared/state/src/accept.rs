@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use futures::future::try_join;
 use jiff::{SignedDuration, Timestamp};
 use payload::dialect::{Dialect, Parsed};
@@ -39,7 +39,7 @@ const ANNOUNCED_FOR: SignedDuration = SignedDuration::from_hours(400 * 24);
 /// wake-up that finds its delivery done costs the receiver nothing.
 const REPEATED_AFTER: Duration = Duration::from_secs(10);
 /// Sort key of an idempotency row.
-pub(crate) const IDEMPOTENCY: &str = "idem";
+const IDEMPOTENCY: &str = "idem";
 
 /// An event that was understood, to be accepted. Without `Debug`: it holds people's data.
 pub struct Submission<'a> {
@@ -236,24 +236,39 @@ impl Events {
         claim: &IdempotencyRow,
         now: Timestamp,
     ) -> Result<IdempotencyRow, StateError> {
-        let mut row = to_item(claim)?;
-        row.extend(key(
-            keyspace::idempotency(organization, &idempotency_key.digest()),
-            IDEMPOTENCY,
-        ));
         // KeyIsUnused:  no request had this key.
         // KeyHasExpired: one had it, too long ago (a sender's: 24 h); it means a new event now.
         //
         //   first request ── the same key is the same event ──┤ valid_until: the key is free again
         //
         // Two requests at once: one write wins, the other reads the winner's id.
+        let unused = "attribute_not_exists(pk) OR valid_until <= :value";
+        let condition = (unused, number(&now.as_millisecond()));
+        self.put_claim(organization, idempotency_key, claim, condition)
+            .await
+    }
+
+    /// Writes a claim of a key where a condition on what is there holds, which is said with a `:value`; returns the
+    /// claim that holds then.
+    pub(crate) async fn put_claim(
+        &self,
+        organization: OrganizationId,
+        idempotency_key: &IdempotencyKey,
+        claim: &IdempotencyRow,
+        (condition, value): (&str, AttributeValue),
+    ) -> Result<IdempotencyRow, StateError> {
+        let mut row = to_item(claim)?;
+        row.extend(key(
+            keyspace::idempotency(organization, &idempotency_key.digest()),
+            IDEMPOTENCY,
+        ));
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
             .set_item(Some(row))
-            .condition_expression("attribute_not_exists(pk) OR valid_until <= :now")
-            .expression_attribute_values(":now", number(&now.as_millisecond()))
+            .condition_expression(condition)
+            .expression_attribute_values(":value", value)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;

@@ -4,12 +4,13 @@
 //! events are kept, and who claims may die before the event is written. So a claim holds as long as somebody may
 //! still write its event, and from then on only if it was written:
 //!
-//!   claim (event a) ── [crash] ── 20 minutes: nobody is about to write a ── another claim: event b
-//!   claim (event a) ── a ── its credential remembers ── a is no longer kept ── announced all the same
+//! ```text
+//! claim (event a) ── [crash] ── 20 minutes: nobody is about to write a ── another claim: event b
+//! claim (event a) ── a ── its credential remembers ── a is no longer kept ── announced all the same
+//! ```
 //!
 //! Only who dies between the last two, with no run until `a` is gone, has it announced once more.
 
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use payload::event_type::EventType;
@@ -17,14 +18,14 @@ use payload::expiry::Notice;
 use payload::id::{EventId, OrganizationId};
 use payload::idempotency::IdempotencyKey;
 
-use crate::accept::{IDEMPOTENCY, IdempotencyRow, Submission, valid_for};
+use crate::accept::{IdempotencyRow, Submission, valid_for};
 use crate::credential_row::CredentialRow;
 use crate::credentials::Credentials;
 use crate::error::StateError;
 use crate::event_row::event_key;
 use crate::events::Events;
 use crate::keyspace;
-use crate::rows::{from_item, key, row_in_the_way, text, to_item};
+use crate::rows::{from_item, text};
 
 /// How long after its claim somebody may still write an event: longer than any function runs.
 const ABANDONED_AFTER: SignedDuration = SignedDuration::from_mins(20);
@@ -77,7 +78,7 @@ impl Events {
         let valid_for = valid_for(idempotency_key);
         let next = IdempotencyRow::new(held.fingerprint.clone(), valid_for, now);
         let next = next.of(claiming.fresh);
-        self.take_over(organization, idempotency_key, &held, next)
+        self.take_over(organization, idempotency_key, &held, &next)
             .await
     }
 
@@ -108,28 +109,13 @@ impl Events {
         organization: OrganizationId,
         idempotency_key: &IdempotencyKey,
         abandoned: &IdempotencyRow,
-        next: IdempotencyRow,
+        next: &IdempotencyRow,
     ) -> Result<IdempotencyRow, StateError> {
-        let mut row = to_item(&next)?;
-        row.extend(key(
-            keyspace::idempotency(organization, &idempotency_key.digest()),
-            IDEMPOTENCY,
-        ));
         // StillAbandoned. read (event a) → [another run takes it over: event b] → this write: only on a.
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(row))
-            .condition_expression("event_id = :abandoned")
-            .expression_attribute_values(":abandoned", text(abandoned.event_id.to_string()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match put {
-            Ok(_) => Ok(next),
-            Err(error) => from_item(row_in_the_way(error, "take over an idempotency key")?),
-        }
+        let abandoned = text(abandoned.event_id.to_string());
+        let condition = ("event_id = :value", abandoned);
+        self.put_claim(organization, idempotency_key, next, condition)
+            .await
     }
 
     /// The event that announced the end of validity which a submission says has come: this one, with the id
