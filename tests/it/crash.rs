@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::control::kill;
 use crate::receiver::{Receiver, Reply};
 use crate::samples::issued;
-use crate::stack::{Stack, text, until};
+use crate::stack::{DEADLINE, Stack, text, until};
 
 const EVENTS: usize = 500;
 const CONNECTIONS: usize = 8;
@@ -18,7 +18,6 @@ const CONNECTIONS: usize = 8;
 const ROUNDS: usize = 5;
 /// Events that are posted while the function that accepts them is killed.
 const POSTED: usize = 40;
-const DEADLINE: Duration = Duration::from_secs(120);
 
 async fn start() -> Stack {
     Stack::start_with(&[

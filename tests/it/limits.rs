@@ -8,7 +8,7 @@ use crate::faults::{Fault, Faults, Request, Rule};
 use crate::gauge::Gauge;
 use crate::samples::{event_of, issued};
 use crate::source::Source;
-use crate::stack::{Organization, Stack, until};
+use crate::stack::{DEADLINE, Organization, Stack, until};
 use payload::dialect::Dialect;
 
 /// The least burst that an organization has: a full batch, and what an environment pays for at once.
@@ -148,7 +148,7 @@ async fn measure(asked: Asked) -> Gauge {
     college.delivery_in(&first, &endpoint, "delivered").await;
     post(&college, "a", asked.events).await;
     let events = asked.events + 1;
-    gauge.events_within(events, Duration::from_secs(120)).await;
+    gauge.events_within(events, DEADLINE).await;
     println!(
         "{} requests in {:?}, at most {} open, {} within 1 s",
         gauge.requests(),

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::caller::Caller;
 use crate::routes::items;
-use crate::stack::{Organization, Stack, text};
+use crate::stack::{DEADLINE, Organization, Stack, text};
 
 const WRITERS: usize = 4;
 const POLLERS: usize = 3;
@@ -209,7 +209,7 @@ async fn pollers_have_what_is_there_after_1_000_updates_by_4_writers() {
     check(Load {
         updates: 1_000,
         credentials: 500,
-        deadline: Duration::from_secs(120),
+        deadline: DEADLINE,
     })
     .await;
 }

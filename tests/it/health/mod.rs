@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::faults::{Fault, Faults, Rule};
 use crate::receiver::{Receiver, Reply};
 use crate::samples::issued;
-use crate::stack::{Endpoint, Organization, Stack, until};
+use crate::stack::{DEADLINE, Endpoint, Organization, Stack, until};
 
 /// An endpoint of an organization whose receiver answers like this.
 struct World {
@@ -122,8 +122,7 @@ async fn an_endpoint_that_fails_five_times_in_a_row_is_left_alone_until_it_works
     assert_eq!(world.receiver.count(), 5);
 
     // After 30 seconds one of them finds out that it works again.
-    let deadline = Duration::from_secs(120);
-    world.receiver.requests_within(11, deadline).await;
+    world.receiver.requests_within(11, DEADLINE).await;
     for event in &events {
         let college = &world.college;
         let delivered = college
