@@ -101,8 +101,8 @@ pub(crate) async fn link(api: &Api, call: &Call<'_>, id: &str) -> Result<Respons
     api.ledger.learn(&customer, Fact::Claim(claim)).await?;
     // Whoever had it has it no more: also who was named a moment ago, and derived before this was heard.
     let known = api.ledger.customer(&customer).await?;
-    for claim in known.claims.values() {
-        deriver(api).derive(claim.organization_id, call.now).await?;
+    for owner in known.organizations() {
+        deriver(api).derive(owner, call.now).await?;
     }
     api.ledger.unpark(&customer).await?;
     view(api, call, organization).await

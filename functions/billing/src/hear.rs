@@ -133,11 +133,9 @@ impl Stripe {
             );
         }
         let owner = known.claim().map(|claim| claim.organization_id);
-        let organizations = known.claims.values().map(|it| it.organization_id);
-        let organizations: BTreeSet<OrganizationId> = organizations.collect();
         let asking_ends = Instant::now() + ASKING;
         let mut is_owned = false;
-        for organization in organizations {
+        for organization in known.organizations() {
             let derived = self.derive(organization, asking_ends, now).await?;
             is_owned |= owner == Some(organization) && derived.is_some();
         }

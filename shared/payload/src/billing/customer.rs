@@ -1,6 +1,6 @@
 //! All that is known of one Stripe customer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::claim::{Claim, Source};
 use super::invoice::Invoice;
@@ -69,6 +69,12 @@ impl Customer {
     /// The claim that is believed; `None`: nobody knows whose customer this is.
     pub fn claim(&self) -> Option<&Claim> {
         self.claims.values().min_by(|a, b| a.precedence(b))
+    }
+
+    /// All organizations that it was ever named for. What each of them has depends on whose it is believed to be.
+    pub fn organizations(&self) -> BTreeSet<OrganizationId> {
+        let claims = self.claims.values();
+        claims.map(|claim| claim.organization_id).collect()
     }
 
     /// Whether claims name several organizations, and no operator decided.
